@@ -1,0 +1,97 @@
+#include "bus/effect.hpp"
+
+#include "kernel/observe/log.hpp"
+
+namespace polyshop::bus {
+namespace {
+
+struct Due {
+  std::string id;
+  std::string kind;
+  std::string data;
+  std::int64_t attempts = 0;
+};
+BOOST_DESCRIBE_STRUCT(Due, (), (id, kind, data, attempts))
+
+Timestamp backoff_ms(std::int64_t attempts) { return std::min<Timestamp>(500LL << std::min<std::int64_t>(attempts, 12), 900'000); }
+
+}  // namespace
+
+Call Effects::call() const {
+  Call call;
+  call.actor = Actor::system("effects");
+  call.module = database_.module();
+  call.now = database_.clock().now();
+  call.trace = Trace::make();
+  return call;
+}
+
+void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
+  const auto& handler = handlers_.at(kind);
+  const auto due = tx.now() + delay_ms;
+  // The row is written as taken by this process: it is performed right after the commit, without a look at the table.
+  tx.exec(R"(INSERT INTO effect (id, kind, state, data, result, attempts, failure, due_ms, lease_until_ms, created_ms)
+             VALUES (:id, :kind, 'due', :data, '', :attempts, '', :due, :lease, :now))"_sql,
+          id, kind, data, delay_ms ? 0 : 1, due, delay_ms ? 0 : tx.now() + handler.lease_ms, tx.now());
+  if (delay_ms) return;
+  tx.after_commit([this, kind, id, data] {
+    Job job = [this, kind, id, data] { perform(kind, id, data, 1); };
+    workers_.submit(std::move(job));  // a full queue leaves it to take_due(), once the lease is over
+  });
+}
+
+bool Effects::take_due() {
+  const auto due = database_.write(call(), [&](Tx& tx) {
+    auto rows = tx.list<Due>(db::one_of(R"(UPDATE effect SET attempts = attempts + 1, lease_until_ms = :lease
+                                           WHERE id IN (SELECT id FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now ORDER BY due_ms LIMIT 50)
+                                           RETURNING id, kind, data, attempts)"_sqlite,
+                                        R"(UPDATE effect SET attempts = attempts + 1, lease_until_ms = :lease
+                                           WHERE id IN (SELECT id FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now ORDER BY due_ms LIMIT 50 FOR UPDATE SKIP LOCKED)
+                                           RETURNING id, kind, data, attempts)"_postgresql),
+                             tx.now() + 60'000, tx.now());
+    return rows;
+  });
+  for (const auto& row : due) perform(row.kind, row.id, row.data, row.attempts);
+  return !due.empty();
+}
+
+void Effects::release_leases() {
+  if (database_.engine() != Engine::sqlite) return;
+  database_.write(call(), [](Tx& tx) { tx.exec("UPDATE effect SET lease_until_ms = 0 WHERE state = 'due' AND lease_until_ms > 0"_sql); });
+}
+
+void Effects::perform(std::string kind, std::string id, std::string data, std::int64_t attempts) {
+  const auto handler = handlers_.find(kind);
+  if (handler == handlers_.end()) return log::error("an effect has no handler", {{"kind", kind}, {"id", id}});
+  auto done = [this, kind, id, data, attempts](EffectResult result) {
+    try {
+      record(kind, id, data, attempts, std::move(result));
+    } catch (const std::exception& error) {
+      // The row stays due and its lease runs out: it is performed again, and the other side recognises the key.
+      log::error("the result of an effect could not be recorded", {{"kind", kind}, {"id", id}, {"error", error.what()}});
+    }
+  };
+  try {
+    handler->second.perform(call(), id, data, done);
+  } catch (const std::exception& error) {
+    done({EffectResult::Kind::again, error.what(), 0});
+  }
+}
+
+void Effects::record(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, EffectResult result) {
+  const auto& handler = handlers_.at(kind);
+  if (result.kind == EffectResult::Kind::again && attempts >= handler.attempts_max) result.kind = EffectResult::Kind::failed;
+  database_.write(call(), [&](Tx& tx) {
+    if (result.kind == EffectResult::Kind::again) {
+      tx.exec("UPDATE effect SET due_ms = :due, lease_until_ms = 0, failure = :failure WHERE id = :id AND state = 'due'"_sql,
+              tx.now() + (result.again_after_ms ? result.again_after_ms : backoff_ms(attempts)), log::redacted(result.text), id);
+      return;
+    }
+    const bool is_done = result.kind == EffectResult::Kind::done;
+    const auto ended = tx.exec("UPDATE effect SET state = :state, result = :result, failure = :failure, lease_until_ms = 0 WHERE id = :id AND state = 'due'"_sql,
+                               is_done ? "done" : "failed", is_done ? result.text : "", is_done ? std::string() : log::redacted(result.text), id);
+    if (ended == 1) handler.record(tx, id, data, result);
+  });
+}
+
+}  // namespace polyshop::bus

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "kernel/db/database.hpp"
+#include "kernel/runtime/workers.hpp"
+
+namespace polyshop::bus {
+
+// What became of an outside effect.
+struct EffectResult {
+  enum class Kind { done, again, failed };
+  Kind kind = Kind::done;
+  std::string text;            // JSON for the handler where done; the reason otherwise
+  Timestamp again_after_ms = 0;  // 0: the usual backoff
+};
+
+// Something outside of the shop that a committed transaction asked for: a mail, a call to a payment provider. A row says so,
+// written with the change; after the commit it is performed, with the row's id as the key the other side can recognise a
+// repetition by, and the handler records the result in one transaction with the row's end.
+class Effects {
+ public:
+  using Done = std::move_only_function<void(EffectResult)>;
+  struct Handler {
+    // Starts the effect and returns; calls done once, from any thread. Runs at least once for each row.
+    std::function<void(const Call& call, const std::string& id, const std::string& data, Done done)> perform;
+    // Records what came of it; exactly once, in the transaction that ends the row. After the last attempt `result` is failed.
+    std::function<void(Tx& tx, const std::string& id, const std::string& data, const EffectResult& result)> record;
+    std::int64_t attempts_max = 10;
+    Timestamp lease_ms = 60'000;  // after which another instance may take it up
+  };
+
+  Effects(Database& database, Workers& workers) : database_(database), workers_(workers) {}
+
+  void handle(std::string kind, Handler handler) { handlers_.emplace(std::move(kind), std::move(handler)); }
+  void enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms = 0);
+
+  // What is due and held by nobody: left by a process that died, or to be tried again. True where there was something.
+  bool take_due();
+  // SQLite: nobody else can hold a lease when this process opens the file.
+  void release_leases();
+
+ private:
+  void perform(std::string kind, std::string id, std::string data, std::int64_t attempts);
+  void record(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, EffectResult result);
+  Call call() const;
+
+  Database& database_;
+  Workers& workers_;
+  std::map<std::string, Handler> handlers_;
+};
+
+}  // namespace polyshop::bus

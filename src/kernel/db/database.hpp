@@ -1,0 +1,121 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/db/lane.hpp"
+#include "kernel/db/tx.hpp"
+#include "kernel/facade/call.hpp"
+#include "kernel/runtime/clock.hpp"
+
+namespace polyshop {
+
+struct DatabaseOptions {
+  Engine engine = Engine::sqlite;
+  std::filesystem::path folder;   // SQLite: where <module>.db lies
+  std::string url;                // PostgreSQL: a connection string or URL
+  std::size_t read_lanes = 2;     // SQLite: connections that read
+  std::size_t lanes = 4;          // PostgreSQL: connections in all
+  std::size_t queue_max = 4096;
+  bool inline_lanes = false;      // everything on the caller's thread, for a simulation
+};
+
+// One module's database. read() and write() run a function in a transaction on one of its lanes and answer what it returns,
+// or throw what it throws. Both throw Problem 503 where the queue is full or the database is away, 507 where the disk is
+// full. The function of a write may be run more than once and changes nothing but the database.
+class Database {
+ public:
+  Database(std::string module, DatabaseOptions options, const Clock& clock, Metrics& metrics);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  const std::string& module() const { return module_; }
+  Engine engine() const { return options_.engine; }
+  const Clock& clock() const { return clock_; }
+  void set_events(db::EventSink* events) { events_ = events; }
+
+  void open();   // starts the lanes; migrate() comes first
+  void close();  // finishes what is queued
+
+  template <class F>
+  auto read(const Call& call, F&& fn) {
+    return run(call, false, std::forward<F>(fn));
+  }
+
+  // Where the call carries an idempotency key, the function runs once for it: the result is stored in the same transaction
+  // and answered again for 24 hours; another input under the same key is Problem 422 `key_reused`.
+  template <class F>
+  auto write(const Call& call, F&& fn) {
+    if (call.key.empty()) return run(call, true, std::forward<F>(fn));
+    using R = std::invoke_result_t<F&, Tx&>;
+    return run(call, true, [&](Tx& tx) -> R {
+      if (const auto stored = stored_result(tx, call)) {
+        if (call.replayed) *call.replayed = true;
+        if constexpr (std::is_void_v<R>)
+          return;
+        else
+          return json::from_text<R>(*stored, json::Mode::lenient);
+      }
+      if constexpr (std::is_void_v<R>) {
+        fn(tx);
+        store_result(tx, call, "null");
+      } else {
+        R result = fn(tx);
+        store_result(tx, call, json::to_text(result));
+        return result;
+      }
+    });
+  }
+
+  // Whether the lanes answer.
+  bool answers();
+
+  // Migrations, under the owner's rights, before open(). plan() lists what migrate() would apply.
+  struct Migration {
+    std::string owner;  // "catalog", or "bus"
+    int number = 0;
+    std::string name;
+    std::string sql;
+    std::string checksum;
+  };
+  std::vector<Migration> plan();
+  std::vector<Migration> migrate();
+
+  std::filesystem::path file() const { return options_.folder / (module_ + ".db"); }
+  db::SessionOptions session_options(bool read_only) const;
+
+ private:
+  template <class F>
+  auto run(const Call& call, bool write, F&& fn) {
+    using R = std::invoke_result_t<F&, Tx&>;
+    if constexpr (std::is_void_v<R>) {
+      run_erased(call, write, [&](Tx& tx) { fn(tx); });
+    } else {
+      std::optional<R> result;
+      run_erased(call, write, [&](Tx& tx) { result.emplace(fn(tx)); });
+      return std::move(*result);
+    }
+  }
+  void run_erased(const Call& call, bool write, std::move_only_function<void(Tx&)> fn);
+  std::optional<std::string> stored_result(Tx& tx, const Call& call);
+  void store_result(Tx& tx, const Call& call, const std::string& result);
+
+  const std::string module_;
+  const DatabaseOptions options_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  db::EventSink* events_ = nullptr;
+  std::unique_ptr<db::LaneQueue> writes_;
+  std::unique_ptr<db::LaneQueue> reads_;  // SQLite only: PostgreSQL's lanes do both
+  std::vector<std::unique_ptr<db::Lane>> lanes_;
+  std::mutex inline_mutex_;
+  db::LaneOptions inline_options_;
+  std::unique_ptr<db::ControlledSession> inline_session_;
+};
+
+}  // namespace polyshop

@@ -1,0 +1,54 @@
+#include <fmt/format.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include "kernel/db/soci_session.hpp"
+
+namespace polyshop::db {
+namespace {
+
+class SqliteSession final : public SociSession {
+ public:
+  explicit SqliteSession(const SessionOptions& options) : SociSession(Engine::sqlite) {
+    guarded(session_, engine_, [&] {
+      session_.open(soci::sqlite3, fmt::format("db=\"{}\" timeout=5", options.target));
+    });
+    connection_ = static_cast<soci::sqlite3_session_backend*>(session_.get_backend())->conn_;
+    sqlite_api::sqlite3_extended_result_codes(connection_, 0);
+    // A reader never writes nor checkpoints: two connections that checkpoint can corrupt a WAL before SQLite 3.51.3.
+    if (options.read_only)
+      script("PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0;");
+    else
+      script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;");
+    script("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456;");
+    sqlite_api::sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, options.read_only ? 1 : 0, nullptr);
+  }
+
+  ~SqliteSession() override { prepared_.clear(); }
+
+  void begin(bool write) override { script(write ? "BEGIN IMMEDIATE" : "BEGIN"); }
+  void commit() override { script("COMMIT"); }
+  void rollback() noexcept override {
+    if (in_transaction()) sqlite_api::sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  void savepoint() override { script("SAVEPOINT job"); }
+  void release() override { script("RELEASE job"); }
+  void rollback_to() override { script("ROLLBACK TO job; RELEASE job"); }
+  bool in_transaction() override { return sqlite_api::sqlite3_get_autocommit(connection_) == 0; }
+  bool alive() override { return true; }
+
+  void script(const std::string& sql) override {
+    guarded(session_, engine_, [&] {
+      const int code = sqlite_api::sqlite3_exec(connection_, sql.c_str(), nullptr, nullptr, nullptr);
+      if (code != SQLITE_OK) throw soci::sqlite3_soci_error(fmt::format("{} in: {:.200}", sqlite_api::sqlite3_errmsg(connection_), sql), code);
+    });
+  }
+
+ private:
+  sqlite_api::sqlite3* connection_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<ControlledSession> open_sqlite(const SessionOptions& options) { return std::make_unique<SqliteSession>(options); }
+
+}  // namespace polyshop::db

@@ -1,0 +1,329 @@
+#include <ctime>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <fmt/format.h>
+
+#include "kernel/http/connection.hpp"
+#include "kernel/json/problem_json.hpp"
+
+// One connection, as a coroutine on its I/O thread. g++ 12 destroys braced temporaries in a co_await expression twice, so
+// every operand is named first.
+namespace polyshop::http {
+namespace {
+
+using boost::system::error_code;
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 404: return "Not Found";
+    case 409: return "Conflict";
+    default: return status < 400 ? "OK" : "Error";
+  }
+}
+
+// The Date field's value, made once a second.
+std::string_view http_date() {
+  thread_local std::time_t last = 0;
+  thread_local char text[40];
+  const auto now = std::time(nullptr);
+  if (now != last) {
+    last = now;
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  }
+  return text;
+}
+
+void write_head(std::string& out, const Response& response, const Request& request, bool close) {
+  out.clear();
+  auto at = std::back_inserter(out);
+  fmt::format_to(at, "HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_of(response.status), http_date());
+  if (response.status != 204 && response.status != 304)
+    fmt::format_to(at, "Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
+  fmt::format_to(at, "X-Request-Id: {}\r\n", request.call.request_id);
+  for (const auto& [name, value] : response.fields) fmt::format_to(at, "{}: {}\r\n", name, value);
+  if (close) out += "Connection: close\r\n";
+  out += "\r\n";
+}
+
+bool is_request_id(std::string_view text) {
+  return text.size() >= 8 && text.size() <= 64 && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
+}
+
+std::string language_of(std::string_view accept) {
+  if (accept.size() >= 2 && std::isalpha(static_cast<unsigned char>(accept[0])) && std::isalpha(static_cast<unsigned char>(accept[1])) && (accept.size() == 2 || !std::isalpha(static_cast<unsigned char>(accept[2]))))
+    return {static_cast<char>(std::tolower(accept[0])), static_cast<char>(std::tolower(accept[1]))};
+  return "en";
+}
+
+void take_head(const Head& head, Request& request, const std::string& client) {
+  request.method = head.method;
+  request.target = head.target;
+  request.path = head.path;
+  request.query = head.query;
+  request.client = client;
+  request.fields.reserve(head.fields.size());
+  for (const auto& field : head.fields) request.fields.emplace_back(field.name, field.value);
+}
+
+struct InFlight {
+  explicit InFlight(Server::Shard& shard) : shard(shard) { ++shard.in_flight; }
+  ~InFlight() { --shard.in_flight; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  Server::Shard& shard;
+};
+
+bool is_json(std::string_view type) {
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return equals_ignoring_case(type, "application/json") || equals_ignoring_case(type, "application/merge-patch+json");
+}
+
+}  // namespace
+
+struct Connection {
+  Server& server;
+  Server::Shard& shard;
+  StreamSocket& socket;
+  const std::string client;
+  const bool is_control;
+  std::string buffer{};  // bytes that came and are not yet parsed
+  std::string head_text{};
+  Head head{};
+  Watch watch{};
+
+  // Reads more into the buffer; false at the end of the stream or on an error.
+  asio::awaitable<bool> read_more() {
+    const auto size = buffer.size();
+    buffer.resize(size + 8192);
+    error_code error;
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    auto target = asio::buffer(buffer.data() + size, 8192);
+    const auto got = co_await socket.async_read_some(target, token);
+    buffer.resize(size + got);
+    watch.bytes += got;
+    co_return !error && got > 0;
+  }
+
+  asio::awaitable<bool> write(const Response& response, const Request& request, bool close, bool with_body) {
+    write_head(head_text, response, request, close);
+    const std::array<asio::const_buffer, 2> buffers{asio::buffer(head_text), asio::buffer(with_body ? response.body : std::string_view())};
+    error_code error;
+    auto token = asio::redirect_error(asio::use_awaitable, error);
+    watch.expect(std::chrono::seconds(30));
+    co_await asio::async_write(socket, buffers, token);
+    co_return !error;
+  }
+
+  asio::awaitable<void> refuse(const Refusal& refusal) {
+    Request request;
+    request.call.request_id = Id<"req">::make(server.clock_.now()).str();
+    const auto response = response_of(Problem(refusal.status, refusal.code, refusal.detail), {}, request.call.request_id);
+    co_await write(response, request, true, true);
+    server.other_metrics_.by_class[4].add();
+    // Whatever else was sent is drained for a moment, so that closing does not reset the answer away.
+    error_code ignored;
+    socket.shutdown(asio::socket_base::shutdown_send, ignored);
+    watch.expect(std::chrono::seconds(1));
+    for (std::size_t drained = 0; drained < 256 * 1024; drained += buffer.size()) {
+      buffer.clear();
+      const bool more = co_await read_more();
+      if (!more) break;
+    }
+  }
+
+  // The head of the next request in the buffer; 0 where the connection ends.
+  asio::awaitable<std::size_t> read_head(std::optional<Refusal>& refusal) {
+    std::size_t scanned = 0;
+    watch.expect(buffer.empty() ? std::chrono::seconds(75) : std::chrono::seconds(10));
+    while (true) {
+      const auto end = find_head_end(buffer, scanned, server.options_.limits);
+      if (end.refusal) {
+        refusal = end.refusal;
+        co_return 0;
+      }
+      if (end.size) co_return end.size;
+      const bool was_empty = buffer.empty();
+      const bool more = co_await read_more();
+      if (!more) co_return 0;
+      if (was_empty) watch.expect(std::chrono::seconds(10));
+    }
+  }
+
+  asio::awaitable<bool> read_body(std::string& body, std::size_t body_size_max, std::optional<Refusal>& refusal) {
+    if (!head.content_length && !head.chunked) co_return true;
+    watch.expect_rate();
+    if (head.expect_continue && buffer.empty()) {
+      error_code error;
+      auto token = asio::redirect_error(asio::use_awaitable, error);
+      static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      auto bytes = asio::buffer(go_on);
+      co_await asio::async_write(socket, bytes, token);
+    }
+    if (head.content_length) {
+      const auto size = *head.content_length;
+      while (buffer.size() < size) {
+        const bool more = co_await read_more();
+        if (!more) co_return false;
+      }
+      body.assign(buffer, 0, size);
+      buffer.erase(0, size);
+      co_return true;
+    }
+    ChunkedDecoder decoder(server.options_.limits, body_size_max);
+    while (true) {
+      std::string_view rest = buffer;
+      refusal = decoder.decode(rest, body);
+      buffer.erase(0, buffer.size() - rest.size());
+      if (refusal) co_return false;
+      if (decoder.done()) co_return true;
+      const bool more = co_await read_more();
+      if (!more) co_return false;
+    }
+  }
+
+  // Runs the route on its module's workers and waits for what becomes of it.
+  asio::awaitable<void> serve(std::shared_ptr<Server::Exchange> exchange) {
+    exchange->done.expires_at(asio::steady_timer::time_point::max());
+    server.dispatch(exchange);
+    while (!exchange->finished) {
+      error_code ignored;
+      auto token = asio::redirect_error(asio::use_awaitable, ignored);
+      co_await exchange->done.async_wait(token);
+    }
+  }
+
+  void prepare(Server::Exchange& exchange) {
+    auto& request = exchange.request;
+    request.is_control = is_control;
+    exchange.start = std::chrono::steady_clock::now();
+    auto& call = request.call;
+    const auto given = request.field("X-Request-Id");
+    call.request_id = is_request_id(given) ? std::string(given) : Id<"req">::make(server.clock_.now()).str();
+    const auto trace = Trace::parse(request.field("traceparent"));
+    call.trace = trace ? trace->child() : Trace::make();
+    call.language = language_of(request.field("Accept-Language"));
+    call.deadline = exchange.start + std::chrono::seconds(server.options_.request_seconds_max);
+  }
+
+  asio::awaitable<void> run() {
+    while (true) {
+      std::optional<Refusal> refusal;
+      const auto head_size = co_await read_head(refusal);
+      if (!refusal && head_size == 0) co_return;
+      // The head's views point into a copy: the buffer moves when the body comes.
+      std::string head_bytes = buffer.substr(0, head_size);
+      if (!refusal) refusal = parse_head(head_bytes, server.options_.limits, head);
+      if (refusal) {
+        co_await refuse(*refusal);
+        co_return;
+      }
+      buffer.erase(0, head_size);
+      const InFlight in_flight(shard);  // until the answer is written
+
+      auto exchange = std::make_shared<Server::Exchange>(shard.io);
+      auto& request = exchange->request;
+      take_head(head, request, client);
+      prepare(*exchange);
+      auto found = server.routes_.find(head.method, head.path);
+      exchange->route = found.route;
+      const auto body_size_max = found.route ? found.route->options.body_size_max : server.options_.limits.body_size_max;
+      if (head.content_length && *head.content_length > body_size_max)
+        refusal = Refusal{413, "body_too_large", fmt::format("The body has {} bytes and may have {}.", *head.content_length, body_size_max)};
+      if (!refusal) {
+        const bool whole = co_await read_body(request.body, body_size_max, refusal);
+        if (!whole && !refusal) co_return;
+      }
+      if (refusal) {
+        co_await refuse(*refusal);
+        co_return;
+      }
+      watch.expect_nothing();
+
+      bool handled = false;
+      if (found.route) {
+        if (!request.body.empty() && !is_json(request.field("Content-Type"))) {
+          exchange->response = response_of(Problem(415, "unsupported_media_type", "Send the body as Content-Type: application/json."), request.target, request.call.request_id);
+        } else {
+          request.path_values = std::move(found.values);
+          exchange->workers = server.workers_.find(found.route->module)->second.get();
+          co_await serve(exchange);
+        }
+      } else if (exchange->response = server.answer_itself(request, handled); !handled) {
+        if (request.path == "/readyz" && request.method == Method::get) {
+          exchange->workers = server.workers_.begin()->second.get();
+          exchange->response = Response{};
+          co_await ask_ready(exchange);
+        } else if (!found.allowed.empty() && request.method == Method::options) {
+          exchange->response.status = 204;
+          exchange->response.fields.emplace_back("Allow", found.allowed + ", OPTIONS");
+        } else if (!found.allowed.empty()) {
+          exchange->response = response_of(Problem(405, "method_not_allowed", fmt::format("{} is not possible here; {} are.", head.method_text, found.allowed)), request.target, request.call.request_id);
+          exchange->response.fields.emplace_back("Allow", found.allowed + ", OPTIONS");
+        } else {
+          exchange->response = response_of(Problem(404, "no_such_route", "There is nothing at this path. See /openapi.json."), request.target, request.call.request_id);
+        }
+      }
+      const auto& response = exchange->response;
+      const bool close = !head.keep_alive || response.close || server.draining_;
+      server.observe(*exchange, response);
+      const bool written = co_await write(response, request, close, head.method != Method::head);
+      if (!written || close) co_return;
+      if (buffer.capacity() > 64 * 1024 && buffer.empty()) buffer.shrink_to_fit();
+    }
+  }
+
+  // The databases are asked on a worker: the I/O thread never waits for one.
+  asio::awaitable<void> ask_ready(std::shared_ptr<Server::Exchange> exchange) {
+    exchange->done.expires_at(asio::steady_timer::time_point::max());
+    Job job = [this, exchange] {
+      std::optional<std::string> why;
+      if (server.draining_) why = "The shop is shutting down.";
+      else if (server.ready_) why = server.ready_();
+      Response response;
+      response.body = R"({"status":"ready"})";
+      if (why) response = response_of(Problem::unavailable("not_ready", *why), "/readyz", exchange->request.call.request_id);
+      server.complete(exchange, std::move(response));
+    };
+    if (!exchange->workers->submit(std::move(job))) {
+      exchange->response = response_of(Problem::unavailable("overloaded", "Too many requests are waiting."), "/readyz", exchange->request.call.request_id);
+      co_return;
+    }
+    while (!exchange->finished) {
+      error_code ignored;
+      auto token = asio::redirect_error(asio::use_awaitable, ignored);
+      co_await exchange->done.async_wait(token);
+    }
+  }
+};
+
+asio::awaitable<void> serve_connection(Server& server, Server::Shard& shard, StreamSocket socket, std::string client, bool is_control) {
+  Connection connection{server, shard, socket, std::move(client), is_control};
+  connection.watch.close = [&socket] {
+    error_code ignored;
+    socket.close(ignored);
+  };
+  const auto entry = shard.watches.insert(shard.watches.end(), &connection.watch);
+  try {
+    co_await connection.run();
+  } catch (const std::exception& error) {
+    log::error("a connection failed", {{"error", error.what()}});
+  }
+  shard.watches.erase(entry);
+  error_code ignored;
+  socket.close(ignored);
+}
+
+}  // namespace polyshop::http

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "kernel/http/route.hpp"
+#include "kernel/observe/metrics.hpp"
+#include "kernel/runtime/clock.hpp"
+#include "kernel/runtime/workers.hpp"
+
+namespace polyshop::http {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1:8080";  // address:port; port 0 takes a free one
+  std::filesystem::path control_socket;   // empty: none
+  std::size_t io_threads = 1;
+  std::size_t workers_per_module = 32;
+  std::size_t queue_per_module = 1024;
+  std::size_t connections_max = 20'000;
+  int drain_ms = 500;                     // between /readyz turning 503 and the end of accepting
+  int request_seconds_max = 30;
+  bool access_log = true;
+  Limits limits;
+};
+
+// Serves a route table. I/O threads accept, frame, route and write; the routes' functions run on the workers of their module.
+class Server {
+ public:
+  // Who a bearer token stands for; throws Problem 401. Runs on a worker.
+  using Authenticate = std::function<Actor(const Call& call, const std::string& token)>;
+  // Why the shop cannot serve now, or nothing. Runs on a worker.
+  using Ready = std::function<std::optional<std::string>()>;
+
+  Server(ServerOptions options, const Routes& routes, const Clock& clock, Metrics& metrics);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  void set_authenticate(Authenticate authenticate) { authenticate_ = std::move(authenticate); }
+  void set_ready(Ready ready) { ready_ = std::move(ready); }
+
+  // Binds and serves; Problem `port_in_use` and the like where that fails.
+  void start();
+  int port() const { return port_; }
+  // Ends serving: not ready, then no more connections, then what is in flight is finished. Blocks.
+  void stop();
+
+  struct Shard;     // an I/O thread with what it owns
+  struct Exchange;  // a request on its way through the workers
+
+ private:
+  friend struct Connection;
+  void dispatch(std::shared_ptr<Exchange> exchange);
+  void run(const std::shared_ptr<Exchange>& exchange);
+  void finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome);
+  void complete(const std::shared_ptr<Exchange>& exchange, Response response);
+  Response answer_itself(const Request& request, bool& handled);
+  void observe(const Exchange& exchange, const Response& response);
+
+  const ServerOptions options_;
+  const Routes& routes_;
+  const Clock& clock_;
+  Metrics& metrics_;
+  Authenticate authenticate_;
+  Ready ready_;
+  std::string openapi_;
+  int port_ = 0;
+  std::atomic<bool> draining_ = false;
+  std::atomic<std::size_t> connections_ = 0;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::map<std::string, std::unique_ptr<Workers>, std::less<>> workers_;
+  struct RouteMetrics {
+    Metrics::Histogram seconds;
+    std::array<Metrics::Counter, 6> by_class;  // 1xx to 5xx by first digit
+  };
+  std::unordered_map<const Route*, RouteMetrics> route_metrics_;
+  RouteMetrics other_metrics_;
+  bool stopped_ = false;
+};
+
+// "429", "503" and such with Retry-After, rendered as problem+json.
+Response response_of(const Problem& problem, std::string_view instance, std::string_view request_id);
+
+}  // namespace polyshop::http

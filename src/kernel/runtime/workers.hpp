@@ -1,0 +1,44 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace polyshop {
+
+using Job = std::move_only_function<void()>;
+
+// A bounded pool of threads for plain, blocking work. Threads are started when work comes and none is idle, up to the
+// limit, so that a module that does nothing costs nothing. A job must not throw.
+class Workers {
+ public:
+  Workers(std::string name, std::size_t threads_max, std::size_t queue_max);
+  ~Workers();  // stop()
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  // False where the queue is full or the pool is stopping: answer 503. The job is then untouched.
+  bool submit(Job&& job);
+  // Takes no more work, finishes what is queued, joins. Not from one of its own threads.
+  void stop();
+  std::size_t queued() const;
+
+ private:
+  void run();
+  const std::string name_;  // the threads' name, at most 15 characters of it
+  const std::size_t threads_max_;
+  const std::size_t queue_max_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<Job> queue_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace polyshop
