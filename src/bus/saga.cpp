@@ -109,7 +109,7 @@ Saga Sagas::drive(const SagaId& id) {
     // Its lease ran out while a step was slow; whoever holds it now repeats the step with the same key.
     return find(id).value_or(*saga);
   }
-  if (has_ended(saga->state)) ended(id);
+  moved(id);
   return *saga;
 }
 
@@ -125,7 +125,7 @@ bool Sagas::commit(Saga& saga, const std::string& step, const std::string& direc
     data = saga.data;
     if (record) record(tx, data);
     const auto stored = tx.find<Timestamp>(R"(UPDATE saga SET state = :state, step = :step, version = version + 1, data = :data, outcome = :outcome, attempts = :attempts, failure = :failure,
-                                                     wake_ms = CASE WHEN wake_ms < 0 AND :waits = 1 THEN 0 ELSE :wake_ms END, lease_until_ms = :lease, updated_ms = :now
+                                                     wake_ms = CASE WHEN wake_ms < 0 AND :waits = 1 THEN 0 ELSE cast(:wake_ms as bigint) END, lease_until_ms = :lease, updated_ms = :now
                                               WHERE id = :id AND version = :version RETURNING wake_ms)"_sql,
                                            saga.state, saga.step, data, saga.outcome, saga.attempts, saga.failure, waits, saga.wake_ms, more || waits ? tx.now() + lease_ms : 0, tx.now(), saga.id, saga.version);
     if (!stored) throw TakenOver();
@@ -271,16 +271,16 @@ void Sagas::release_leases() {
   database_.write(call, [](Tx& tx) { tx.exec("UPDATE saga SET lease_until_ms = 0 WHERE lease_until_ms > 0"_sql); });
 }
 
-void Sagas::when_ended(const SagaId& id, std::move_only_function<void()> callback) {
+void Sagas::when_moved(const SagaId& id, std::int64_t seen_version, std::move_only_function<void()> callback) {
   {
     std::lock_guard lock(mutex_);
     waiting_.emplace(id, std::move(callback));
   }
   const auto saga = find(id);
-  if (!saga || has_ended(saga->state)) ended(id);
+  if (!saga || has_ended(saga->state) || (saga->version != seen_version && saga->lease_until_ms == 0)) moved(id);
 }
 
-void Sagas::ended(const SagaId& id) {
+void Sagas::moved(const SagaId& id) {
   std::vector<std::move_only_function<void()>> callbacks;
   {
     std::lock_guard lock(mutex_);

@@ -101,8 +101,9 @@ class Sagas {
   std::optional<Saga> find(const SagaId& id);
   // Something a waiting saga may be waiting for has happened; from a subscription's or an effect's transaction.
   void wake(Tx& tx, const SagaId& id);
-  // Calls back, from any thread, once the saga has ended: at once where it has.
-  void when_ended(const SagaId& id, std::move_only_function<void()> ended);
+  // Calls back once, from any thread, when a runner has left the saga after that version: it has ended, or waits for
+  // something else. At once where that is so already.
+  void when_moved(const SagaId& id, std::int64_t seen_version, std::move_only_function<void()> moved);
   // Runs what is due: woken, to be repeated, or left by a process that died.
   bool run_due();
   void release_leases();  // SQLite, at start
@@ -116,7 +117,7 @@ class Sagas {
   bool commit(Saga& saga, const std::string& step, const std::string& direction, const std::function<void(Tx&, std::string&)>& record);
   void fail(Saga& saga, const Problem& problem, bool may_compensate);
   void try_to_drive(const SagaId& id);
-  void ended(const SagaId& id);
+  void moved(const SagaId& id);
   Call call_for(const Saga& saga, const std::string& step) const;
 
   Database& database_;

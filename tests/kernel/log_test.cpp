@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <mutex>
@@ -46,7 +47,7 @@ class StandardErrorFile {
  public:
   StandardErrorFile() {
     log::flush();
-    path_ = "/tmp/polyshop_log_test_XXXXXX";
+    path_ = std::filesystem::temp_directory_path() / "polyshop_log_test_XXXXXX";
     const int file = mkstemp(path_.data());
     REQUIRE(file >= 0);
     before_ = dup(STDERR_FILENO);

@@ -72,12 +72,15 @@ std::vector<std::string> items_of(std::string_view text) {
 }
 
 std::string read_file(const std::filesystem::path& path) {
-  errno = 0;
+  const auto unreadable = [&path](std::string_view reason) {
+    return bad_setting({}, fmt::format("The settings file {} cannot be read: {}.", path.string(), reason));
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw unreadable("it is a folder");
   std::ifstream file(path, std::ios::binary);
+  if (!file) throw unreadable(std::strerror(errno));
   std::string content{std::istreambuf_iterator<char>(file), {}};
-  if (!file.is_open() || file.bad() || std::filesystem::is_directory(path))
-    throw bad_setting({}, fmt::format("The settings file {} cannot be read: {}.", path.string(),
-                                      errno != 0 ? std::strerror(errno) : "it is no regular file"));
+  if (file.bad()) throw unreadable(std::strerror(errno));
   return content;
 }
 
@@ -182,7 +185,7 @@ Config Config::load(const std::optional<std::filesystem::path>& file, const Valu
     }
   }
   for (const auto& [variable, value] : environment)
-    if (variable.starts_with(environment_prefix) && std::ranges::find(environment_of_command_line, variable) == environment_of_command_line.end())
+    if (variable.starts_with(environment_prefix) && !variable.starts_with("POLYSHOP_TEST_") && std::ranges::find(environment_of_command_line, variable) == environment_of_command_line.end())
       config.environment_[variable] = {value, {}, "environment", variable, {}};
   for (const auto& [name, value] : command_line) config.command_line_[name] = {value, {}, "command line", "--" + name, {}};
   return config;

@@ -101,6 +101,10 @@ void Database::store_result(Tx& tx, const Call& call, const std::string& result)
   if (stored == 0) throw db::SessionError(db::SessionError::Kind::conflict, "the same command was committed by somebody else");
 }
 
+bool Database::is_stored(const Call& call) {
+  return read(call, [&](Tx& tx) { return stored_result(tx, call).has_value(); });
+}
+
 bool Database::answers() {
   try {
     Call call;

@@ -72,6 +72,9 @@ class Database {
     });
   }
 
+  // Whether the call's key was used before, so that write() would answer a stored result.
+  bool is_stored(const Call& call);
+
   // Whether the lanes answer.
   bool answers();
 

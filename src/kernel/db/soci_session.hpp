@@ -22,7 +22,7 @@ auto guarded(soci::session& session, Engine engine, F&& run) {
 
 class SociPrepared final : public Prepared {
  public:
-  SociPrepared(soci::session& session, Engine engine, const std::string& text, std::span<const Kind> parameter_kinds, std::span<const Kind> column_kinds);
+  SociPrepared(soci::session& session, Engine engine, const std::string& text, std::span<const std::string_view> names, std::span<const Kind> parameter_kinds, std::span<const Kind> column_kinds);
   bool execute() override;
   bool fetch() override;
   std::int64_t affected() override { return affected_; }
@@ -51,8 +51,5 @@ class SociSession : public ControlledSession {
 
 std::unique_ptr<ControlledSession> open_sqlite(const SessionOptions& options);
 std::unique_ptr<ControlledSession> open_postgresql(const SessionOptions& options);
-
-// ":name" as PostgreSQL numbers it: "$1" for every occurrence of the first name.
-std::string numbered(std::string_view sql, std::span<const std::string_view> parameter_names);
 
 }  // namespace polyshop::db

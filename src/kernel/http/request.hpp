@@ -9,6 +9,7 @@
 
 #include "kernel/facade/call.hpp"
 #include "kernel/http/framing.hpp"
+#include "kernel/types/problem.hpp"
 
 namespace polyshop::http {
 
@@ -35,6 +36,9 @@ struct Response {
   std::string body;
   bool close = false;
 };
+
+// A Problem as an answer: problem+json, with Retry-After and WWW-Authenticate where they belong.
+Response response_of(const Problem& problem, std::string_view instance, std::string_view request_id);
 
 // What a route's function answers: a response; or that the shell must wait, holding no thread, for something that calls
 // resume (from any thread, once), after which finish runs on the module's workers. After `seconds_max` finish runs anyway.

@@ -83,7 +83,4 @@ class Server {
   bool stopped_ = false;
 };
 
-// "429", "503" and such with Retry-After, rendered as problem+json.
-Response response_of(const Problem& problem, std::string_view instance, std::string_view request_id);
-
 }  // namespace polyshop::http

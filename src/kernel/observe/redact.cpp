@@ -142,16 +142,17 @@ class Redactor {
   }
 
   void address(std::size_t domain) {
+    auto end = end_of(domain_char, domain);
+    if (domain < text_.size() && text_[domain] == '[') end = std::min(text_.find(']', domain), text_.size() - 1) + 1;
+    while (end > domain && text_[end - 1] == '.') --end;  // the end of a sentence
+    if (end == domain) return;
     auto start = start_of(address_char, at_);
     if (start == at_ && at_ > copied_ && text_[at_ - 1] == '"') {
       // A quoted local part, "john doe"@example.com.
       const auto quote = at_ - 1 > copied_ ? text_.rfind('"', at_ - 2) : std::string_view::npos;
       if (quote != std::string_view::npos && quote >= copied_) start = quote;
     }
-    auto end = end_of(domain_char, domain);
-    if (domain < text_.size() && text_[domain] == '[') end = std::min(text_.find(']', domain), text_.size() - 1) + 1;
-    while (end > domain && text_[end - 1] == '.') --end;  // the end of a sentence
-    if (end > domain && (start < at_ || (copied_ == at_ && at_ > 0))) replace(start, end);
+    if (start < at_ || (copied_ == at_ && at_ > 0)) replace(start, end);
   }
 
   // The name before at_, without quotes and the backslashes of a quoted quote.

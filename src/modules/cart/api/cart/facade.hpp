@@ -11,8 +11,8 @@ namespace polyshop::cart {
 using CartId = Id<"cart">;
 using LineId = Id<"line">;
 
-enum class CartState { open, completed, expired };
-BOOST_DESCRIBE_ENUM(CartState, open, completed, expired)
+enum class CartState { open, completed };
+BOOST_DESCRIBE_ENUM(CartState, open, completed)
 
 struct Line {
   LineId id;
@@ -34,15 +34,16 @@ struct Delivery {
 };
 BOOST_DESCRIBE_STRUCT(Delivery, (), (method_id, name, price, amount))
 
-// What is still missing before the cart can be completed, or what has changed under it.
+// What is still missing before the cart can be completed.
 struct Requirement {
-  std::string code;     // email_required, shipping_address_required, billing_address..., lines_required, delivery_required, price_missing, not_for_sale, sold_out
+  std::string code;     // lines_required, email_required, shipping_address_required, delivery_required, price_missing, not_for_sale
   std::string pointer;
 };
 BOOST_DESCRIBE_STRUCT(Requirement, (), (code, pointer))
 
+// What has changed since the shopper looked, or will not work out.
 struct Warning {
-  std::string code;     // price_changed, stock_lowered
+  std::string code;     // price_changed, stock_lowered, sold_out
   std::string pointer;
   std::string detail;
 };

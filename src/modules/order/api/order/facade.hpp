@@ -58,10 +58,25 @@ struct AuditFinding {
 };
 BOOST_DESCRIBE_STRUCT(AuditFinding, (), (check, violations, example))
 
+struct ExportOrders {
+  std::optional<OrderId> after;
+  std::int64_t limit = 500;  // at most 1,000
+};
+BOOST_DESCRIBE_STRUCT(ExportOrders, (), (after, limit))
+
+struct OrderMoney {
+  OrderId id;
+  OrderState state = OrderState::pending;
+  payment::PaymentId payment_id;
+  Money total;
+};
+BOOST_DESCRIBE_STRUCT(OrderMoney, (), (id, state, payment_id, total))
+
 struct Facade {
   Query<GetOrder, Order> get_order;
+  Query<ExportOrders, std::vector<OrderMoney>> export_orders;  // in the order of ids
   Query<Nothing, std::vector<AuditFinding>> audit;
 };
-BOOST_DESCRIBE_STRUCT(Facade, (), (get_order, audit))
+BOOST_DESCRIBE_STRUCT(Facade, (), (get_order, export_orders, audit))
 
 }  // namespace polyshop::order

@@ -1,0 +1,256 @@
+#include "checkout.hpp"
+
+#include <fmt/format.h>
+
+#include "kernel/json/problem_json.hpp"
+#include "order/events.hpp"
+
+namespace polyshop::order {
+namespace {
+
+using bus::Advance;
+using payment::PaymentState;
+
+constexpr std::string_view kind = "checkout";
+
+struct CheckoutState {
+  OrderId order_id;
+  cart::CartId cart_id;
+  payment::PaymentId payment_id;
+  Money total;
+  std::string action_url;  // where the shopper has to go before the payment goes on
+  std::string number;
+};
+BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number))
+
+struct Action {
+  std::string type = "redirect";
+  std::string url;
+};
+BOOST_DESCRIBE_STRUCT(Action, (), (type, url))
+
+// The answer to a checkout that has not ended.
+struct Pending {
+  OrderId order_id;
+  OrderState state = OrderState::pending;
+  std::optional<Action> payment_action;
+};
+BOOST_DESCRIBE_STRUCT(Pending, (), (order_id, state, payment_action))
+
+Order order_of(const Call& call, const cart::Cart& cart, const payment::PaymentId& payment) {
+  Order order;
+  order.id = OrderId::make(call.now);
+  order.cart_id = cart.id;
+  order.customer_id = cart.customer_id;
+  order.channel = cart.channel;
+  order.language = cart.language;
+  order.email = *cart.email;
+  order.shipping_address = *cart.shipping_address;
+  order.billing_address = cart.billing_address.value_or(*cart.shipping_address);
+  order.currency = cart.currency;
+  for (const auto& line : cart.lines) order.lines.push_back({line.sku, line.quantity, line.name, line.option_values, line.unit_price->amount, line.amount});
+  order.delivery = cart.delivery;
+  order.totals = cart.totals;
+  order.rounding = cart.rounding;
+  order.payment_id = payment;
+  order.version = 1;
+  order.created_ms = call.now;
+  return order;
+}
+
+Problem missing(const std::vector<cart::Requirement>& requirements) {
+  auto problem = Problem::invalid("cart_incomplete", "The cart cannot be completed yet; see requirements.");
+  for (const auto& one : requirements) problem.errors.push_back({one.pointer, one.code, "Still missing."});
+  return std::move(problem).with("requirements", json::to_text(requirements));
+}
+
+// The session to pay with: the latest that no attempt has used.
+payment::PaymentId usable_payment(const std::vector<payment::Payment>& sessions, const cart::Cart& cart) {
+  for (const auto& session : sessions) {
+    if (session.state != PaymentState::created || !session.order_id.empty()) continue;
+    if (session.amount != Money{cart.totals.total, cart.currency})
+      throw Problem::conflict("total_changed", fmt::format("The total is {} now and the payment was opened for {}. Show the shopper the cart and open a new payment session.",
+                                                           format_amount(cart.totals.total, cart.currency), format_amount(session.amount.amount, session.amount.currency)));
+    return session.id;
+  }
+  throw missing({{"payment_session_required", "/payment_sessions"}});
+}
+
+}  // namespace
+
+std::string Numbers::next() {
+  std::lock_guard lock(mutex_);
+  if (next_ == end_) {
+    constexpr std::int64_t block = 100;
+    next_ = node_.db.write(node_.system_call("numbers"), [](Tx& tx) { return store::take_numbers(tx, block); });
+    end_ = next_ + block;
+  }
+  return std::to_string(next_++);
+}
+
+Checkout::Checkout(bus::Node& node, const Others& others) : node_(node), others_(others), numbers_(node) { node_.sagas.define(definition()); }
+
+bus::SagaDefinition Checkout::definition() {
+  bus::SagaDefinition checkout;
+  checkout.kind = kind;
+  const auto add = [&](std::string name) -> bus::SagaStep& {
+    checkout.steps.push_back({});
+    checkout.steps.back().name = std::move(name);
+    return checkout.steps.back();
+  };
+
+  auto& reserve = add("reserve");
+  reserve.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, state.order_id); });
+    inventory::ReserveStock wanted{state.order_id.str(), {}};
+    for (std::size_t i = 0; i < stored->order.lines.size(); ++i) wanted.lines.push_back({stored->order.lines[i].sku, stored->order.lines[i].quantity, fmt::format("/lines/{}", i)});
+    others_.inventory.reserve(call, wanted);
+    return Advance::next();
+  });
+  reserve.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) { others_.inventory.release(call, {state.order_id.str()}); });
+  // The first step is the last to be undone: then the attempt is over.
+  reserve.record_compensation = [](Tx& tx, std::string& text, const std::string& outcome) {
+    const auto state = json::from_text<CheckoutState>(text, json::Mode::lenient);
+    const auto problem = json::problem_from_text(outcome, 409);
+    if (const auto version = store::change_state(tx, state.order_id, OrderState::pending, OrderState::cancelled))
+      store::insert_history(tx, state.order_id, *version, OrderState::cancelled, problem.code, "checkout");
+  };
+
+  auto& authorize = add("authorize");
+  authorize.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    auto payment = others_.payment.get_payment(call, {state.payment_id});
+    if (payment.state == PaymentState::created) payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
+    state.action_url = payment.state == PaymentState::requires_action ? payment.action_url : "";
+    switch (payment.state) {
+      case PaymentState::authorized:
+      case PaymentState::capturing:
+      case PaymentState::captured: return Advance::next();
+      case PaymentState::declined:
+      case PaymentState::voiding:
+      case PaymentState::voided:
+        throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.").with("decline_code", json::to_text(payment.decline_code));
+      default: return Advance::wait(1000);
+    }
+  });
+  authorize.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    auto payment = others_.payment.get_payment(call, {state.payment_id});
+    if (payment.state == PaymentState::created && payment.order_id.empty()) return;
+    if (payment.state != PaymentState::declined && payment.state != PaymentState::voided) payment = others_.payment.cancel(call, {state.payment_id});
+    if (payment.state == PaymentState::declined || payment.state == PaymentState::voided || payment.state == PaymentState::created) return;
+    throw Problem::unavailable("payment_not_settled", "The provider has not confirmed yet that nothing is owed.");
+  });
+
+  auto& hold = add("hold");
+  hold.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    others_.inventory.hold(call, {state.order_id.str()});
+    return Advance::next();
+  });
+
+  auto& capture = add("capture");
+  capture.pivot = true;
+  capture.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    auto payment = others_.payment.get_payment(call, {state.payment_id});
+    if (payment.state == PaymentState::authorized) payment = others_.payment.capture(call, {state.payment_id});
+    if (payment.state == PaymentState::captured) return Advance::next();
+    if (payment.state == PaymentState::declined || payment.state == PaymentState::voided)
+      throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.");
+    return Advance::wait(1000);
+  });
+
+  auto& consume = add("consume");
+  consume.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    others_.inventory.consume(call, {state.order_id.str()});
+    return Advance::next();
+  });
+
+  auto& close = add("close_cart");
+  close.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    others_.cart.complete(call, {state.cart_id, state.order_id.str()});
+    state.number = numbers_.next();
+    return Advance::next();
+  });
+
+  auto& confirm = add("confirm");
+  confirm.run = [](const Call&, std::string&) { return Advance::next(); };
+  confirm.record = bus::saga_record<CheckoutState>([](Tx& tx, CheckoutState& state) {
+    const auto version = store::change_state(tx, state.order_id, OrderState::pending, OrderState::placed);
+    if (!version) die("the order " + state.order_id.str() + " was confirmed and is not pending");
+    store::set_placed(tx, state.order_id, state.number);
+    store::insert_history(tx, state.order_id, *version, OrderState::placed, "", "checkout");
+    tx.publish(OrderPlaced{state.order_id, state.number, state.total, *version});
+  });
+  return checkout;
+}
+
+http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const std::string& token) {
+  const auto cart = others_.cart.get_cart(call.unkeyed(), {id, token});  // 404 for whom it does not belong to
+  bool is_replayed = false;
+  auto keyed = call;
+  keyed.replayed = &is_replayed;
+  const auto before = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id); });
+  std::optional<Order> fresh;
+  if (!before && cart.state == cart::CartState::open) {
+    if (!cart.requirements.empty()) throw missing(cart.requirements);
+    try {
+      fresh = order_of(call, cart, usable_payment(others_.payment.list_of_cart(call.unkeyed(), {id}), cart));
+    } catch (const Problem&) {
+      // A key that was used before answers as it did; the session it used is no longer usable.
+      if (!node_.db.is_stored(call)) throw;
+    }
+  }
+  bool is_ours = false;
+  const auto claim = node_.db.write(keyed, [&](Tx& tx) {
+    is_ours = false;
+    if (const auto living = store::find_living_of_cart(tx, id)) return Claim{living->order.id, living->saga_id};
+    if (!fresh) throw Problem::conflict("cart_completed", "The cart was completed and its order has been cancelled since. Start a new cart.");
+    const auto saga = node_.sagas.start(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", ""}));
+    if (!store::insert_order(tx, *fresh, saga)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
+    store::insert_history(tx, fresh->id, 1, OrderState::pending, "", "checkout");
+    is_ours = true;
+    return Claim{fresh->id, saga};
+  });
+  return answer(call, claim, is_ours && !is_replayed, is_replayed, call.deadline - std::chrono::seconds(2));
+}
+
+http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_ours, bool is_replayed, Deadline give_up) {
+  const auto saga = is_ours ? node_.sagas.drive(claim.saga_id) : node_.sagas.find(claim.saga_id).value();
+  const auto replayed = [&](http::Response response) {
+    if (is_replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
+    return response;
+  };
+  if (saga.state == bus::SagaState::compensated) {
+    auto problem = json::problem_from_text(saga.outcome, 409);
+    problem.status = static_cast<int>(json::parse(saga.outcome).at("status").as_int64());
+    return replayed(http::response_of(problem, {}, call.request_id));
+  }
+  const auto state = json::from_text<CheckoutState>(saga.data, json::Mode::lenient);
+  if (saga.kind != kind || saga.state == bus::SagaState::done) {
+    const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, claim.order_id); });
+    http::Response response;
+    response.status = is_ours || is_replayed ? 201 : 200;
+    response.fields.emplace_back("ETag", http::etag_of(stored->order.version));
+    response.fields.emplace_back("Location", "/v1/store/orders/" + claim.order_id.str());
+    response.body = json::to_text(stored->order);
+    return replayed(std::move(response));
+  }
+  const bool needs_shopper = !state.action_url.empty();
+  const bool is_late = std::chrono::steady_clock::now() > give_up || saga.state == bus::SagaState::stuck;
+  if (!is_ours && !needs_shopper && !is_late) {
+    auto problem = Problem::conflict("in_flight", "This cart is being completed. Ask again in a moment.");
+    problem.retry_after_s = 1;
+    throw problem;
+  }
+  if (needs_shopper || is_late) {
+    http::Response response;
+    response.status = 202;
+    response.body = json::to_text(Pending{claim.order_id, OrderState::pending, needs_shopper ? std::optional(Action{"redirect", state.action_url}) : std::nullopt});
+    return response;
+  }
+  http::Deferred deferred;
+  deferred.seconds_max = std::max(0.0, std::chrono::duration<double>(give_up - std::chrono::steady_clock::now()).count());
+  deferred.start = [this, id = claim.saga_id, version = saga.version](std::move_only_function<void()> resume) { node_.sagas.when_moved(id, version, std::move(resume)); };
+  deferred.finish = [this, call, claim, is_replayed, give_up] { return answer(call, claim, true, is_replayed, give_up); };
+  return deferred;
+}
+
+}  // namespace polyshop::order

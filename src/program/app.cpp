@@ -1,0 +1,157 @@
+#include "program/app.hpp"
+
+#include <fmt/format.h>
+
+#include "kernel/observe/log.hpp"
+#include "program/auditor.hpp"
+
+namespace polyshop {
+namespace {
+
+PasswordHasher hasher_of(Config& config) {
+  const auto memory = config.integer("security.argon2_memory_kib", 19 * 1024, 8 * 1024, 1024 * 1024, "Memory of one password hash. Lower than the default weakens stored passwords.");
+  const auto passes = config.integer("security.argon2_passes", 2, 1, 20, "Passes of one password hash.");
+  return PasswordHasher(static_cast<std::size_t>(config.integer("security.hash_threads", 1, 1, 64, "Threads that hash passwords; a flood of logins takes no more of the machine than these.")),
+                        static_cast<std::size_t>(config.integer("security.hash_queue", 64, 1, 10'000, "Logins that may wait for a hash; further ones are answered 503.")),
+                        {static_cast<unsigned>(memory), static_cast<unsigned>(passes)});
+}
+
+DatabaseOptions database_of(Config& config, const std::filesystem::path& data) {
+  DatabaseOptions options;
+  options.engine = *json::enum_value<Engine>(config.choice("database.engine", "sqlite", {"sqlite", "postgresql"}, "What keeps the data: a SQLite file a module in the data folder, or a PostgreSQL schema a module."));
+  options.folder = data;
+  options.url = config.secret("database.url", "PostgreSQL: how to connect, as libpq takes it, such as postgresql://shop:secret@db/shop.");
+  options.read_lanes = static_cast<std::size_t>(config.integer("database.read_lanes", 2, 1, 64, "SQLite: connections that read, for each module."));
+  options.lanes = static_cast<std::size_t>(config.integer("database.lanes", 4, 1, 64, "PostgreSQL: connections, for each module."));
+  options.queue_max = static_cast<std::size_t>(config.integer("database.queue", 4096, 16, 1'000'000, "Transactions that may wait for each module's database; further ones are answered 503."));
+  if (options.engine == Engine::postgresql && options.url.empty())
+    throw Problem::invalid("bad_setting", "database.engine is postgresql and database.url is not set. Say how to connect, such as postgresql://shop:secret@db/shop.");
+  return options;
+}
+
+http::ServerOptions server_of(Config& config, const std::filesystem::path& data) {
+  http::ServerOptions options;
+  options.listen = config.text("http.listen", "127.0.0.1:8080", "Address and port to serve on; port 0 takes a free one.");
+  options.control_socket = data / "control.sock";
+  options.io_threads = static_cast<std::size_t>(config.integer("http.io_threads", 1, 1, 64, "Threads that accept, read and write; the work is done by others."));
+  options.workers_per_module = static_cast<std::size_t>(config.integer("http.workers_per_module", 32, 1, 1024, "Requests of one module that are worked on at a time."));
+  options.queue_per_module = static_cast<std::size_t>(config.integer("http.queue_per_module", 1024, 1, 1'000'000, "Requests of one module that may wait; further ones are answered 503."));
+  options.connections_max = static_cast<std::size_t>(config.integer("http.connections_max", 20'000, 10, 1'000'000, "Connections at a time; further ones are closed."));
+  options.drain_ms = static_cast<int>(config.integer("http.drain_ms", 500, 0, 600'000, "How long requests are still accepted after SIGTERM, while /readyz says 503 already."));
+  options.request_seconds_max = static_cast<int>(config.integer("http.request_max_s", 30, 3, 600, "How long a request may take in all."));
+  options.access_log = config.boolean("http.access_log", true, "Whether every request is logged.");
+  return options;
+}
+
+}  // namespace
+
+App::App(Config& config, std::filesystem::path data)
+    : config_(config),
+      data_(std::move(data)),
+      log_format_(config.choice("log.format", "automatic", {"automatic", "json", "terminal"}, "How the log is written; automatic is for people where standard error is a terminal.")),
+      log_level_(config.choice("log.level", "info", {"debug", "info", "warning", "error"}, "The least important lines that are written.")),
+      hasher_(hasher_of(config)),
+      platform_{config, metrics_, clock_, routes_, hasher_, database_of(config, data_),
+                *json::enum_value<Binding>(config.choice("facade.binding", "local", {"local", "loopback"}, "How modules call each other: directly, or through the serialiser as another process would."))},
+      auth_(platform_),
+      customer_(platform_, auth_.node(), auth_.facade()),
+      catalog_(platform_),
+      pricing_(platform_, catalog_.node(), catalog_.facade()),
+      inventory_(platform_, catalog_.facade()),
+      shipping_(platform_),
+      cart_(platform_, catalog_.facade(), pricing_.facade(), inventory_.facade(), shipping_.facade()),
+      payment_(platform_, cart_.facade()),
+      order_(platform_, payment_.node(), cart_.facade(), inventory_.facade(), payment_.facade()),
+      search_(platform_, catalog_.node(), pricing_.node(), inventory_.node()),
+      notification_(platform_, order_.node(), order_.facade()) {
+  add_control_routes();
+  server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, clock_, metrics_);
+  server_->set_authenticate([this, authenticate = facade::connect(auth_.facade(), "auth", "http", platform_.binding, metrics_).authenticate](const Call& call, const std::string& token) {
+    const auto principal = authenticate(call, {token});
+    Actor actor;
+    actor.kind = principal.kind == auth::UserKind::staff ? Actor::Kind::staff : Actor::Kind::customer;
+    actor.id = principal.user_id.str();
+    if (principal.kind == auth::UserKind::staff) actor.permissions = std::make_shared<const std::set<std::string, std::less<>>>(principal.permissions.begin(), principal.permissions.end());
+    return actor;
+  });
+  server_->set_ready([this]() -> std::optional<std::string> {
+    for (auto* node : platform_.nodes)
+      if (!node->db.answers()) return fmt::format("The database of {} does not answer.", node->module());
+    return {};
+  });
+  config.finish();
+}
+
+App::~App() { stop(); }
+
+void App::configure_log() const {
+  log::configure(log_format_ == "json" ? log::Format::json : log_format_ == "terminal" ? log::Format::terminal : log::Format::automatic,
+                 log_level_ == "debug" ? log::Level::debug : log_level_ == "info" ? log::Level::info : log_level_ == "warning" ? log::Level::warning : log::Level::error);
+}
+
+std::vector<Database::Migration> App::plan() {
+  std::vector<Database::Migration> all;
+  for (auto* node : platform_.nodes)
+    for (auto& migration : node->db.plan()) {
+      migration.owner = node->module() + (migration.owner == "bus" ? " (bus)" : "");
+      all.push_back(std::move(migration));
+    }
+  return all;
+}
+
+void App::migrate(const std::function<void(const std::string&, const Database::Migration&)>& applied) {
+  for (auto* node : platform_.nodes)
+    for (const auto& migration : node->db.migrate()) applied(node->module(), migration);
+}
+
+void App::open() {
+  for (auto* node : platform_.nodes) node->open();
+}
+
+void App::start() {
+  for (auto* node : platform_.nodes) node->start();
+}
+
+void App::serve() { server_->start(); }
+
+void App::stop() {
+  server_->stop();
+  for (auto* node : platform_.nodes) node->stop();
+  for (auto* node : platform_.nodes) node->db.close();
+  hasher_.stop();
+}
+
+Facades App::facades() {
+  const auto connect = [&](const auto& facade, const std::string& owner) { return facade::connect(facade, owner, "command-line", platform_.binding, metrics_); };
+  return {connect(auth_.facade(), "auth"),         connect(customer_.facade(), "customer"), connect(catalog_.facade(), "catalog"), connect(pricing_.facade(), "pricing"),
+          connect(inventory_.facade(), "inventory"), connect(shipping_.facade(), "shipping"), connect(payment_.facade(), "payment"), connect(order_.facade(), "order")};
+}
+
+AuditReport App::audit() {
+  return audited(platform_.nodes, facades(), [this](const Call& call, const Facades& all) {
+    std::vector<AuditRow> rows;
+    for (const auto& finding : search_.audit(call, all.catalog, all.pricing, all.inventory)) rows.push_back({finding.check, finding.violations, finding.example});
+    return rows;
+  });
+}
+
+// What the command line asks of a serving process, over the socket in its data folder.
+void App::add_control_routes() {
+  const http::Options options{http::Idempotency::accepted, 64 * 1024 * 1024};
+  http::ModuleRoutes(routes_, "control").post("/internal/facades/{module}/{operation}", "Run an operation of a facade", http::control(),
+                                              [this](const Call& call, const http::Request& request, const http::Path<std::string, std::string>& path) {
+                                                const auto all = facades();
+                                                std::optional<std::string> result;
+                                                boost::mp11::mp_for_each<json::members_of<Facades>>([&](auto d) {
+                                                  if (path.get<0>() == d.name) result = facade::invoke(all.*d.pointer, d.name, path.get<1>(), call, request.body);
+                                                });
+                                                if (!result) throw Problem::not_found("module", path.get<0>());
+                                                http::Response response;
+                                                response.body = *result;
+                                                return response;
+                                              },
+                                              options);
+  http::ModuleRoutes(routes_, "control").post("/internal/audit", "Check the promises", http::control(), [this](const Call&) { return audit(); });
+}
+
+}  // namespace polyshop

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <filesystem>
+
+#include "bus/node.hpp"
+#include "kernel/config/config.hpp"
+#include "kernel/http/server.hpp"
+#include "modules/auth/module.hpp"
+#include "modules/cart/module.hpp"
+#include "modules/catalog/module.hpp"
+#include "modules/customer/module.hpp"
+#include "modules/inventory/module.hpp"
+#include "modules/notification/module.hpp"
+#include "modules/order/module.hpp"
+#include "modules/payment/module.hpp"
+#include "modules/pricing/module.hpp"
+#include "modules/search/module.hpp"
+#include "modules/shipping/module.hpp"
+#include "program/audit.hpp"
+#include "program/facades.hpp"
+
+namespace polyshop {
+
+// The whole shop in one process. Constructing it wires everything and touches nothing: no file, no connection, no thread.
+class App {
+ public:
+  // `data` is the data folder; everything else is in the configuration, which is refused where a key of it is unknown.
+  App(Config& config, std::filesystem::path data);
+  ~App();
+
+  void configure_log() const;  // as the settings say; until then warnings are written
+  void migrate(const std::function<void(const std::string& module, const Database::Migration&)>& applied);
+  std::vector<Database::Migration> plan();
+  void open();    // databases; migrate() comes first
+  void start();   // background work
+  void serve();   // HTTP, until stop()
+  void stop();
+
+  Facades facades();  // of every module, as the command line calls them
+  AuditReport audit();
+  int port() const { return server_->port(); }
+  const http::Routes& routes() const { return routes_; }
+  Engine engine() const { return platform_.database.engine; }
+
+ private:
+  void add_control_routes();
+  Config& config_;
+  const std::filesystem::path data_;
+  const std::string log_format_;
+  const std::string log_level_;
+  SystemClock clock_;
+  Metrics metrics_;
+  http::Routes routes_;
+  PasswordHasher hasher_;
+  Platform platform_;
+
+  // In the order of the facade graph; destroyed in reverse.
+  auth::Module auth_;
+  customer::Module customer_;
+  catalog::Module catalog_;
+  pricing::Module pricing_;
+  inventory::Module inventory_;
+  shipping::Module shipping_;
+  cart::Module cart_;
+  payment::Module payment_;
+  order::Module order_;
+  search::Module search_;
+  notification::Module notification_;
+
+  std::unique_ptr<http::Server> server_;
+};
+
+}  // namespace polyshop

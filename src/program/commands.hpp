@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "kernel/config/config.hpp"
+
+namespace polyshop {
+
+// What every command is given: where the data lies and which settings hold.
+struct CommandLine {
+  std::optional<std::filesystem::path> config_file;
+  std::filesystem::path data = "data";
+  Config::Values settings;  // from options such as --listen
+
+  Config config() const;
+};
+
+// Each adds its subcommands to the program; they run as callbacks and throw Problems.
+void add_serve(CLI::App& program, CommandLine& line);      // serve, migrate
+void add_user(CLI::App& program, CommandLine& line);       // user create
+void add_import(CLI::App& program, CommandLine& line);     // import products|stock|customers
+void add_demo(CLI::App& program, CommandLine& line);       // demo
+void add_describe(CLI::App& program, CommandLine& line);   // routes, openapi, config, audit
+
+}  // namespace polyshop
