@@ -274,6 +274,11 @@ TEST_CASE("goods come from one location where one has them, by priority, else fr
     CHECK(reserved_at(far_id) == 7);
     CHECK(shop.available("A") == 1);
     shop.check_sound();
+    // No more places than needed.
+    for (const auto* place : {"p1", "p2", "p3", "p4"}) shop.put("C", 2, place);
+    shop.reserve("o5", {{"C", 3, ""}});
+    CHECK(shop.reserved("C") == 3);
+    CHECK(std::ranges::count(shop.levels("C"), 0, &Level::reserved) == 2);
     shop.stock.consume(shop.call(), {"o3"});
     CHECK(shop.on_hand("A") == 7);
     shop.stock.restock(shop.call(), {"o3"});

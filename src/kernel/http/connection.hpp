@@ -3,6 +3,7 @@
 #include <list>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -51,6 +52,7 @@ struct Watch {
 
 struct Server::Shard {
   asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> busy{io.get_executor()};  // also while nothing is connected
   asio::ip::tcp::acceptor acceptor{io};
   asio::local::stream_protocol::acceptor control{io};
   asio::steady_timer sweep{io};

@@ -95,6 +95,15 @@ Server::Server(ServerOptions options, const Routes& routes, const Clock& clock, 
 Server::~Server() { stop(); }
 
 void Server::start() {
+  try {
+    bind_and_run();
+  } catch (...) {
+    shards_.clear();  // none of them has a thread yet
+    throw;
+  }
+}
+
+void Server::bind_and_run() {
   openapi_ = openapi_text(routes_);
   const auto make_metrics = [&](const std::string& route) {
     RouteMetrics made;

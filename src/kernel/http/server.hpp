@@ -55,6 +55,7 @@ class Server {
 
  private:
   friend struct Connection;
+  void bind_and_run();
   void dispatch(std::shared_ptr<Exchange> exchange);
   void run(const std::shared_ptr<Exchange>& exchange);
   void finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome);

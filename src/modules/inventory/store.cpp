@@ -179,11 +179,11 @@ std::optional<Reservation> restock(Tx& tx, const std::string& reference) {
 // Instances share the work: what another one is ending, or what is being held just now, is passed over.
 std::optional<ReservationId> expire_next(Tx& tx) {
   return tx.find<ReservationId>(db::one_of(R"(UPDATE reservation SET state = 'expired', ended_ms = :now
-                                              WHERE id = (SELECT id FROM reservation WHERE state IN ('open','held') AND expires_ms <= :now ORDER BY expires_ms LIMIT 1)
-                                                AND state IN ('open','held') RETURNING id)"_sqlite,
+                                              WHERE id = (SELECT id FROM reservation WHERE state = 'open' AND expires_ms <= :now ORDER BY expires_ms LIMIT 1)
+                                                AND state = 'open' RETURNING id)"_sqlite,
                                            R"(UPDATE reservation SET state = 'expired', ended_ms = cast(:now as bigint)
-                                              WHERE id = (SELECT id FROM reservation WHERE state IN ('open','held') AND expires_ms <= cast(:now as bigint) ORDER BY expires_ms LIMIT 1 FOR UPDATE SKIP LOCKED)
-                                                AND state IN ('open','held') RETURNING id)"_postgresql),
+                                              WHERE id = (SELECT id FROM reservation WHERE state = 'open' AND expires_ms <= cast(:now as bigint) ORDER BY expires_ms LIMIT 1 FOR UPDATE SKIP LOCKED)
+                                                AND state = 'open' RETURNING id)"_postgresql),
                                 tx.now());
 }
 

@@ -40,6 +40,16 @@ class Rules {
   Rule general_;
 };
 
+// In one piece and without parsing a format: reasons are most of what a quote costs.
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::size_t size = 0;
+  for (const auto part : parts) size += part.size();
+  std::string text;
+  text.reserve(size);
+  for (const auto part : parts) text += part;
+  return text;
+}
+
 void add_to(std::int64_t& sum, std::int64_t amount, std::string_view pointer) {
   if (__builtin_add_overflow(sum, amount, &sum)) throw Problem::invalid("amount_out_of_range", "The amount is too large. Use a smaller price or quantity.", std::string(pointer));
 }
@@ -62,7 +72,7 @@ class Quoting {
   Quote run() {
     auto& totals = quote_.totals;
     for (std::size_t i = 0; i < cart_.lines.size(); ++i) {
-      const auto& amount = add_line(cart_.lines[i], fmt::format("/lines/{}", i)).amount;
+      const auto& amount = add_line(cart_.lines[i], joined({"/lines/", fmt::format_int(i).c_str()})).amount;
       add_to(totals.lines, amount.net, "/totals/lines");
       add_to(totals.tax, amount.tax, "/totals/tax");
     }
@@ -93,7 +103,8 @@ class Quoting {
     std::int64_t charged = 0;
     if (__builtin_mul_overflow(price->second, wanted.quantity, &charged)) throw Problem::invalid("amount_out_of_range", "The amount is too large. Use a smaller quantity.", pointer + "/quantity");
     const auto charged_text = format_amount(charged, cart_.currency);
-    quote_.trace.push_back({pointer + "/unit_price", fmt::format("{} costs {} {} in the price list; {} of it are {}.", wanted.sku, format_amount(price->second, cart_.currency), code_, wanted.quantity, charged_text)});
+    quote_.trace.push_back({pointer + "/unit_price", joined({wanted.sku, " costs ", format_amount(price->second, cart_.currency), " ", code_, " in the price list; ",
+                                                              fmt::format_int(wanted.quantity).c_str(), " of it are ", charged_text, "."})});
     line.amount = taxed(charged, charged_text, rules_.nearest(wanted.category_ids), pointer + "/amount");
     return line;
   }
@@ -116,7 +127,7 @@ class Quoting {
       amount.tax = percent_of(charged, amount.tax_percent);
       add_to(amount.total, amount.tax, pointer);
     }
-    quote_.trace.push_back({pointer + "/tax", fmt::format("{}{}: {}{}{}", rule->before, charged_text, format_amount(amount.tax, cart_.currency), is_rounded(charged, amount) ? ", rounded half to even" : "", rule->after)});
+    quote_.trace.push_back({pointer + "/tax", joined({rule->before, charged_text, ": ", format_amount(amount.tax, cart_.currency), is_rounded(charged, amount) ? ", rounded half to even" : "", rule->after})});
     return amount;
   }
 
