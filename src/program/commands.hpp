@@ -19,6 +19,9 @@ struct CommandLine {
   Config config() const;
 };
 
+// Everything staff can be allowed: what the role owner has.
+const std::vector<std::string>& all_permissions();
+
 // Each adds its subcommands to the program; they run as callbacks and throw Problems.
 void add_serve(CLI::App& program, CommandLine& line);      // serve, migrate
 void add_user(CLI::App& program, CommandLine& line);       // user create

@@ -20,7 +20,7 @@ Money jpy(std::int64_t amount) { return {amount, currency("JPY")}; }
 Decimal percent(std::string_view text) { return Decimal::parse(text).value(); }
 
 struct Shop {
-  explicit Shop(Ground& at) : ground(at), catalog(at.platform()), pricing(at.platform(), catalog.facade(), catalog.node()) {
+  explicit Shop(Ground& at) : ground(at), catalog(at.platform()), pricing(at.platform(), catalog.node(), catalog.facade()) {
     ground.open();
     prices = pricing.node().use(pricing.facade(), "pricing");
   }

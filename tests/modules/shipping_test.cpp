@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <set>
 #include <thread>
 
 #include "../../src/modules/shipping/module.hpp"
@@ -40,6 +41,20 @@ CreateMethod parcel(const ZoneId& zone) {
   wanted.kind = RateKind::by_weight;
   wanted.rates = {{eur, {{1000, 490}, {5000, 790}}}, {usd, {{{}, 1200}}}};
   return wanted;
+}
+
+// One member of each entry of a list, read in pages of one; ids of one millisecond have no order.
+std::multiset<std::string> listed(Ground& ground, const Call& call, const std::string& path, const std::string& member) {
+  std::multiset<std::string> found;
+  std::string cursor;
+  for (bool more = true; more;) {
+    const auto page = json::parse(ground.send(Verb::get, path + "?limit=1" + cursor, "", call).body);
+    REQUIRE(page.at("data").as_array().size() == 1);
+    found.insert(boost::json::serialize(page.at("data").at(0).at(member)));
+    more = page.at("page").at("has_more").as_bool();
+    if (more) cursor = "&cursor=" + std::string(page.at("page").at("next_cursor").as_string());
+  }
+  return found;
 }
 
 std::string location_of(const http::Response& response) {
@@ -138,10 +153,11 @@ TEST_CASE("what is offered follows from country, currency, weight and total") {
       express.names = {{"fr", Text<1, 200>("Express")}};
       express.kind = RateKind::by_total;
       express.rates = {{eur, {{9999, 1500}, {{}, 0}}}};
-      express.position = 1;
+      express.position = 2;
       shipping.create_method(call, express);
       auto pickup = parcel(home.id);
       pickup.names = {{"en", Text<1, 200>("Pickup")}};
+      pickup.position = 1;
       pickup.kind = RateKind::flat;
       pickup.rates = {{eur, {{{}, 0}}}};
       shipping.create_method(call, pickup);
@@ -176,7 +192,7 @@ TEST_CASE("a country lies in one zone") {
       CHECK(code({"ES"}) == "");  // the zone before left nothing behind
       CHECK(code({"PT", "PT"}) == "country_twice");
       CHECK(code({"pt"}) == "unknown_country");
-      CHECK(code({"*"}) == "unknown_country");
+      CHECK(code({"D*"}) == "unknown_country");
       CHECK(code({}) == "");
       CHECK(code({}) == "country_taken");
     });
@@ -230,12 +246,7 @@ TEST_CASE("zones over HTTP") {
       CHECK(ground.send(Verb::patch, other, R"({"name":"All","countries":[]})", call, {{"If-Match", "\"1\""}}).status == 200);
       CHECK(ground.send(Verb::get, other, "", call).body.find(R"("name":"All","countries":[],"version":2)") != std::string::npos);
 
-      auto page = json::parse(ground.send(Verb::get, "/v1/admin/shipping-zones?limit=1", "", call).body);
-      CHECK(page.at("data").as_array().size() == 1);
-      CHECK(page.at("data").at(0).at("countries").as_array().size() == 2);
-      page = json::parse(ground.send(Verb::get, "/v1/admin/shipping-zones?limit=1&cursor=" + std::string(page.at("page").at("next_cursor").as_string()), "", call).body);
-      CHECK(page.at("data").at(0).at("name") == "All");
-      CHECK(page.at("page").at("has_more") == false);
+      CHECK(listed(ground, call, "/v1/admin/shipping-zones", "countries") == std::multiset<std::string>{"[]", R"(["DE","LU"])"});
 
       const auto method = shipping.create_method(ground.as_system(), parcel(*ZoneId::parse(zone.substr(zone.rfind('/') + 1))));
       CHECK(ground.send(Verb::del, zone, "", call, {{"If-Match", "\"2\""}}).status == 409);
@@ -282,11 +293,8 @@ TEST_CASE("methods over HTTP") {
       CHECK(shipping.get_options(ground.as_system(), {"FR", eur, 1, 1}).at(0).amount == 5);
 
       location_of(post(body(home.id, names, rates)));
-      auto page = json::parse(ground.send(Verb::get, "/v1/admin/shipping-methods?limit=1", "", call).body);
-      CHECK(page.at("data").at(0).at("kind") == "flat");
-      page = json::parse(ground.send(Verb::get, "/v1/admin/shipping-methods?limit=1&cursor=" + std::string(page.at("page").at("next_cursor").as_string()), "", call).body);
-      CHECK(page.at("data").at(0).at("kind") == "by_weight");
-      page = json::parse(ground.send(Verb::get, "/v1/admin/shipping-methods?filter[zone]=" + home.id.str(), "", call).body);
+      CHECK(listed(ground, call, "/v1/admin/shipping-methods", "kind") == std::multiset<std::string>{R"("by_weight")", R"("flat")"});
+      const auto page = json::parse(ground.send(Verb::get, "/v1/admin/shipping-methods?filter[zone]=" + home.id.str(), "", call).body);
       REQUIRE(page.at("data").as_array().size() == 1);
       CHECK(page.at("data").at(0).at("kind") == "by_weight");
 

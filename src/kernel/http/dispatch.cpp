@@ -105,12 +105,14 @@ Response run_inline(const Routes& routes, Request request) {
   while (auto* deferred = std::get_if<Deferred>(&outcome)) {
     auto finish = std::move(deferred->finish);
     std::atomic<bool> resumed = false;
-    deferred->start([&resumed] {
-      resumed = true;
-      resumed.notify_one();
+    outcome = rendered(request, [&] {
+      deferred->start([&resumed] {
+        resumed = true;
+        resumed.notify_one();
+      });
+      resumed.wait(false);
+      return finish();
     });
-    resumed.wait(false);
-    outcome = rendered(request, [&] { return finish(); });
   }
   return std::move(std::get<Response>(outcome));
 }
@@ -156,9 +158,10 @@ void Server::finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome) 
   });
   try {
     deferred.start(resume);
-  } catch (const std::exception& error) {
-    log::error("a wait could not be started", {{"target", exchange->request.target}, {"error", error.what()}});
-    resume();
+  } catch (...) {
+    if (exchange->resumed.exchange(true)) return;
+    const auto why = std::current_exception();
+    complete(exchange, std::get<Response>(rendered(exchange->request, [&]() -> Outcome { std::rethrow_exception(why); })));
   }
 }
 

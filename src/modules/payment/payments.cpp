@@ -10,11 +10,6 @@ namespace {
 
 using rules::Operation;
 
-constexpr int tries_max = 10;
-// A provider that timed out gets a moment to finish. A shopper takes minutes, and mostly the notice comes first.
-constexpr Timestamp ask_after_timeout_ms = 2'000;
-constexpr Timestamp ask_after_action_ms = 60'000;
-
 bool waits_for_answer(PaymentState state) { return state == PaymentState::authorizing || state == PaymentState::capturing || state == PaymentState::voiding; }
 
 std::vector<Payment> payments_of(const std::vector<PaymentRow>& rows) {
@@ -70,8 +65,11 @@ PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entr
     if (!store::update_payment(tx, before, *next)) continue;
     ++next->version;
     for (const auto& [account, amount] : rules::postings_between(before, *next)) store::insert_posting(tx, id, {entry, account, next->currency, amount, tx.now()});
-    if (!waits_for_answer(next->state)) publish(tx, *next);
-    if (waits_for_answer(next->state) && next->operation_key != before.operation_key) node_.effects.enqueue(tx, "payment.call", next->operation_key, next->operation_key);
+    if (next->state == before.state) return *next;
+    if (waits_for_answer(next->state))
+      node_.effects.enqueue(tx, "payment.call", next->operation_key, next->operation_key);
+    else
+      publish(tx, *next);
     if (next->state == PaymentState::unknown || next->state == PaymentState::requires_action)
       node_.effects.enqueue(tx, "payment.ask", fmt::format("{}.ask.{}", next->operation_key, next->version), next->operation_key, next->state == PaymentState::unknown ? ask_after_timeout_ms : ask_after_action_ms);
     return *next;
@@ -205,8 +203,9 @@ PaymentDetail Payments::detail(const Call& call, const PaymentId& id) {
   node_.db.read(call, [&](Tx& tx) {
     static_cast<Payment&>(detail) = payment_of(get_row(tx, id));
     detail.postings = store::list_postings(tx, id);
+    detail.refunds.clear();
+    for (const auto& row : store::list_refunds(tx, id)) detail.refunds.push_back(admin_refund_of(row));
   });
-  detail.refunds = list_refunds(call, id);
   return detail;
 }
 

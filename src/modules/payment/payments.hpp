@@ -27,6 +27,7 @@ struct AdminRefund : Refund {
   std::string decline_code;  // of the provider, where failed
 };
 BOOST_DESCRIBE_STRUCT(AdminRefund, (Refund), (decline_code))
+AdminRefund admin_refund_of(const RefundRow& row);
 
 struct PaymentDetail : Payment {
   std::vector<AdminRefund> refunds;
@@ -64,6 +65,10 @@ class Payments {
   std::vector<AuditFinding> audit(const Call& call);
 
  private:
+  static constexpr int tries_max = 10;  // of a compare-and-set that others come before
+  // A provider that timed out gets a moment to finish. A shopper takes minutes, and mostly the notice comes first.
+  static constexpr Timestamp ask_after_timeout_ms = 2'000;
+  static constexpr Timestamp ask_after_action_ms = 60'000;
   struct Pending;
   using Next = std::function<std::optional<PaymentRow>(const PaymentRow& row)>;
 

@@ -6,16 +6,6 @@
 namespace polyshop::payment {
 namespace {
 
-constexpr int tries_max = 10;
-constexpr Timestamp ask_after_timeout_ms = 2'000;
-
-AdminRefund admin_refund_of(const RefundRow& row) {
-  AdminRefund refund;
-  static_cast<Refund&>(refund) = refund_of(row);
-  refund.decline_code = row.decline_code;
-  return refund;
-}
-
 Problem not_refundable(const PaymentRow& row, std::int64_t amount) {
   if (row.state != PaymentState::captured) return Problem::conflict("not_captured", fmt::format("Only what is captured is refunded; this payment is {}.", json::enum_name(row.state)));
   const auto left = row.captured - row.refunded - row.refunding;
@@ -23,6 +13,13 @@ Problem not_refundable(const PaymentRow& row, std::int64_t amount) {
 }
 
 }  // namespace
+
+AdminRefund admin_refund_of(const RefundRow& row) {
+  AdminRefund refund;
+  static_cast<Refund&>(refund) = refund_of(row);
+  refund.decline_code = row.decline_code;
+  return refund;
+}
 
 AdminRefund Payments::refund(const Call& call, const RefundPayment& wanted) {
   if (wanted.amount < 1) throw Problem::invalid("amount_out_of_range", "Refund an amount of at least 1 minor unit.", "/amount");

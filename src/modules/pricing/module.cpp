@@ -5,7 +5,7 @@
 
 namespace polyshop::pricing {
 
-Module::Module(Platform& platform, const catalog::Facade& catalog, bus::Node& catalog_node)
+Module::Module(Platform& platform, bus::Node& catalog_node, const catalog::Facade& catalog)
     : node_(platform, "pricing"), catalog_(node_.use(catalog, "catalog")), prices_(node_, catalog_), taxes_(node_, catalog_) {
   facade_.set_prices = [this](const Call& call, const SetPrices& wanted) { return prices_.set(call, wanted); };
   facade_.set_tax = [this](const Call& call, const SetTax& wanted) { taxes_.set(call, wanted); };

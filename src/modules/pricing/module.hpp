@@ -8,7 +8,7 @@ namespace polyshop::pricing {
 // What things cost: a price list by SKU and currency, the taxes of countries, and the quote that explains every amount.
 class Module {
  public:
-  Module(Platform& platform, const catalog::Facade& catalog, bus::Node& catalog_node);
+  Module(Platform& platform, bus::Node& catalog_node, const catalog::Facade& catalog);
   const Facade& facade() const { return facade_; }
   bus::Node& node() { return node_; }
 

@@ -64,6 +64,12 @@ struct GetUser {
 };
 BOOST_DESCRIBE_STRUCT(GetUser, (), (id))
 
+struct FindUser {
+  UserKind kind = UserKind::customer;
+  std::string email;
+};
+BOOST_DESCRIBE_STRUCT(FindUser, (), (kind, email))
+
 struct DefineRole {
   std::string name;
   std::vector<std::string> permissions;
@@ -75,8 +81,9 @@ struct Facade {
   Command<OpenSession, OpenedSession> open_session;  // returns a secret: called without a key
   Query<Authenticate, Principal> authenticate;       // 401 `invalid_session` where the token opens nothing (any more)
   Query<GetUser, User> get_user;
+  Query<FindUser, std::vector<User>> find_user;      // one, or none
   Command<DefineRole, void> define_role;             // makes or replaces it
 };
-BOOST_DESCRIBE_STRUCT(Facade, (), (create_user, open_session, authenticate, get_user, define_role))
+BOOST_DESCRIBE_STRUCT(Facade, (), (create_user, open_session, authenticate, get_user, find_user, define_role))
 
 }  // namespace polyshop::auth

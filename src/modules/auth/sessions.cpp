@@ -1,0 +1,193 @@
+#include "sessions.hpp"
+
+#include <cmath>
+
+#include "kernel/security/token.hpp"
+
+namespace polyshop::auth {
+namespace {
+
+Problem bad_credentials() { return Problem::unauthenticated("invalid_credentials", "The e-mail address or the password is not right."); }
+Problem invalid_session() { return Problem::unauthenticated("invalid_session", "The session has ended or never was; sign in again."); }
+Problem hasher_busy() { return Problem::unavailable("overloaded", "Too many people are signing in at the moment. Try again.", 2); }
+
+UserId user_of(const Call& call) {
+  const auto id = UserId::parse(call.actor.id);
+  if (!id) throw Problem::unauthenticated("authentication_required", "Sign in first.");
+  return *id;
+}
+
+http::Response created(const OpenedSession& session) {
+  http::Response response;
+  response.status = 201;
+  response.fields.emplace_back("Location", "/v1/auth/sessions/" + session.id.str());
+  response.fields.emplace_back("Cache-Control", "no-store");
+  response.body = json::to_text(session);
+  return response;
+}
+
+}  // namespace
+
+void Attempts::take(const std::string& who, Timestamp now) {
+  constexpr std::size_t buckets_max = 100'000;  // a flood from many addresses must not fill the memory
+  std::lock_guard lock(mutex_);
+  if (buckets_.size() >= buckets_max) std::erase_if(buckets_, [&](const auto& entry) { return now - entry.second.at > 60'000; });
+  if (buckets_.size() >= buckets_max) buckets_.clear();
+  auto& bucket = buckets_.try_emplace(who, per_minute_, now).first->second;
+  bucket.tokens = std::min(per_minute_, bucket.tokens + static_cast<double>(now - bucket.at) * per_minute_ / 60'000);
+  bucket.at = now;
+  if (bucket.tokens < 1) {
+    Problem problem(429, "too_many_attempts", "Too many attempts to sign in. Wait a moment.");
+    problem.retry_after_s = static_cast<int>(std::ceil((1 - bucket.tokens) * 60 / per_minute_));
+    throw problem;
+  }
+  bucket.tokens -= 1;
+}
+
+std::string token_of(const http::Request& request) {
+  const auto field = request.field("Authorization");
+  return field.size() > 7 && http::equals_ignoring_case(field.substr(0, 7), "Bearer ") ? std::string(field.substr(7)) : std::string();
+}
+
+OpenedSession Sessions::open(const Call& call, const UserId& id) {
+  const auto token = make_token();
+  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
+    const auto user = store::find_user(tx, id);
+    if (!user || user->disabled) throw bad_credentials();
+    const auto lifetime = user->kind == UserKind::staff ? settings_.staff : settings_.customer;
+    const store::SessionRow session{SessionId::make(tx.now()), sha256_hex(token), id, tx.now(), tx.now(), tx.now() + lifetime.absolute_ms, lifetime.idle_ms};
+    store::insert_session(tx, session);
+    return OpenedSession{session.id, token, id, user->kind, session.expires_ms, session.idle_ms};
+  });
+}
+
+Principal Sessions::authenticate(const Call& call, const std::string& token) {
+  struct Found {
+    std::optional<store::OpenRow> open;
+    std::vector<store::RoleRow> roles;
+  };
+  const auto hash = sha256_hex(token);
+  const auto found = node_.db.read(call, [&](Tx& tx) {
+    Found result{store::find_open(tx, hash), {}};
+    if (result.open && result.open->kind == UserKind::staff) result.roles = store::list_roles(tx);
+    return result;
+  });
+  if (!found.open) throw invalid_session();
+  // Once a minute is exact enough for the idle time, and leaves the rest of the requests without a write.
+  if (call.now - found.open->used_ms > 60'000) node_.db.write(call.unkeyed(), [&](Tx& tx) { store::mark_used(tx, found.open->id); });
+  Principal principal{found.open->user_id, found.open->id, found.open->kind, {}};
+  for (const auto& role : found.roles)
+    if (std::ranges::find(found.open->roles.value, role.name) != found.open->roles.value.end())
+      principal.permissions.insert(principal.permissions.end(), role.permissions.value.begin(), role.permissions.value.end());
+  return principal;
+}
+
+http::Outcome Sessions::sign_in(const Call& call, const std::string& client, const SignIn& wanted) {
+  const auto email = normal_email(wanted.email);
+  attempts_.take("client " + client, call.now);
+  attempts_.take("account " + email, call.now);
+  const auto user = users_.find(call, wanted.kind.value_or(UserKind::customer), email);
+  const auto matches = std::make_shared<std::atomic<bool>>(false);
+  http::Deferred deferred;
+  // Whether there is such a user or not, a hash is computed, so that the time says nothing.
+  deferred.start = [this, matches, password = std::string(wanted.password), hash = user && !user->disabled ? user->password_hash : std::string()](std::move_only_function<void()> resume) {
+    const bool taken = hasher_.verify(password, hash, [matches, resume = std::move(resume)](bool match) mutable {
+      *matches = match;
+      resume();
+    });
+    if (!taken) throw hasher_busy();
+  };
+  deferred.finish = [this, call, matches, id = user ? user->id : UserId()]() -> http::Outcome {
+    if (!*matches) throw bad_credentials();
+    return created(open(call, id));
+  };
+  return deferred;
+}
+
+http::Outcome Sessions::change_password(const Call& call, const std::string& token, const ChangePassword& wanted) {
+  const auto id = user_of(call);
+  const auto user = node_.db.read(call, [&](Tx& tx) { return store::find_user(tx, id); });
+  if (!user) throw invalid_session();
+  attempts_.take("account " + user->email, call.now);
+  check_password(wanted.new_password, user->email);
+  const auto current = authenticate(call, token).session_id;
+  const auto matches = std::make_shared<std::atomic<bool>>(false);
+  http::Deferred deferred;
+  deferred.start = [this, matches, password = std::string(wanted.current_password), hash = user->password_hash](std::move_only_function<void()> resume) {
+    if (!hasher_.verify(password, hash, [matches, resume = std::move(resume)](bool match) mutable {
+          *matches = match;
+          resume();
+        }))
+      throw hasher_busy();
+  };
+  deferred.finish = [this, call, id, current, matches, password = std::string(wanted.new_password)]() -> http::Outcome {
+    if (!*matches) throw Problem::forbidden("invalid_credentials", "The current password is not right.");
+    const auto made = std::make_shared<std::string>();
+    http::Deferred hashing;
+    hashing.start = [this, made, password](std::move_only_function<void()> resume) {
+      if (!hasher_.hash(password, [made, resume = std::move(resume)](std::string hash) mutable {
+            *made = std::move(hash);
+            resume();
+          }))
+        throw hasher_busy();
+    };
+    hashing.finish = [this, call, id, current, made]() -> http::Outcome {
+      if (made->empty()) throw hasher_busy();
+      node_.db.write(call.unkeyed(), [&](Tx& tx) {
+        store::update_password(tx, id, *made);
+        store::end_sessions_of_user(tx, id, current);  // whoever knew the old one is out
+      });
+      http::Response response;
+      response.status = 204;
+      return response;
+    };
+    return hashing;
+  };
+  return deferred;
+}
+
+http::Outcome Sessions::create_staff(const Call& call, const NewStaff& wanted) {
+  const auto email = normal_email(wanted.email);
+  check_password(wanted.password, email);
+  CreateUser user{{}, UserKind::staff, email, "", {wanted.roles.begin(), wanted.roles.end()}};
+  const auto made = std::make_shared<std::string>();
+  http::Deferred deferred;
+  deferred.start = [this, made, password = std::string(wanted.password)](std::move_only_function<void()> resume) {
+    if (!hasher_.hash(password, [made, resume = std::move(resume)](std::string hash) mutable {
+          *made = std::move(hash);
+          resume();
+        }))
+      throw hasher_busy();
+  };
+  deferred.finish = [this, call, user, made]() mutable -> http::Outcome {
+    if (made->empty()) throw hasher_busy();
+    user.password_hash = *made;
+    auto created_user = users_.create(call.unkeyed(), user);
+    const auto location = "/v1/admin/users/" + created_user.id.str();
+    return http::detail::outcome_of(http::Created<User>{std::move(created_user), location});
+  };
+  return deferred;
+}
+
+std::vector<Session> Sessions::list(const Call& call, const std::string& token) {
+  const auto user = user_of(call);
+  const auto hash = sha256_hex(token);
+  std::vector<Session> sessions;
+  for (const auto& row : node_.db.read(call, [&](Tx& tx) { return store::list_open_of_user(tx, user); }))
+    sessions.push_back({row.id, row.created_ms, row.used_ms, row.expires_ms, row.token_hash == hash});
+  return sessions;
+}
+
+void Sessions::end(const Call& call, const SessionId& id) {
+  const auto user = user_of(call);
+  if (!node_.db.write(call, [&](Tx& tx) { return store::end_session(tx, id, user); })) throw Problem::not_found("session", id.view());
+}
+
+void Sessions::end_current(const Call& call, const std::string& token) { end(call, authenticate(call, token).session_id); }
+
+void Sessions::forget_old(const Call& call) {
+  constexpr Timestamp kept_ms = 30LL * 24 * 3600 * 1000;
+  node_.db.write(call, [&](Tx& tx) { store::delete_old_sessions(tx, tx.now() - kept_ms); });
+}
+
+}  // namespace polyshop::auth

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <unordered_map>
+
+#include "users.hpp"
+
+namespace polyshop::auth {
+
+struct SignIn {
+  Email email;
+  Password password;
+  std::optional<UserKind> kind;  // customer where absent
+};
+BOOST_DESCRIBE_STRUCT(SignIn, (), (email, password, kind))
+
+struct ChangePassword {
+  Password current_password;
+  Password new_password;
+};
+BOOST_DESCRIBE_STRUCT(ChangePassword, (), (current_password, new_password))
+
+// A session as its owner sees it: without the token, which nobody has but the client.
+struct Session {
+  SessionId id;
+  Timestamp created_ms = 0;
+  Timestamp used_ms = 0;
+  Timestamp expires_ms = 0;
+  bool current = false;
+};
+BOOST_DESCRIBE_STRUCT(Session, (), (id, created_ms, used_ms, expires_ms, current))
+
+// Slows down who tries passwords: so many attempts a minute for each client and for each account. In memory of one process.
+class Attempts {
+ public:
+  explicit Attempts(double per_minute) : per_minute_(per_minute) {}
+  void take(const std::string& who, Timestamp now);  // throws Problem 429 with Retry-After
+
+ private:
+  struct Bucket {
+    double tokens;
+    Timestamp at;
+  };
+  const double per_minute_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Bucket> buckets_;
+};
+
+class Sessions {
+ public:
+  struct Lifetime {
+    std::int64_t idle_ms;
+    std::int64_t absolute_ms;
+  };
+  struct Settings {
+    Lifetime customer;
+    Lifetime staff;
+    double attempts_per_minute;
+  };
+  Sessions(bus::Node& node, Users& users, PasswordHasher& hasher, Settings settings) : node_(node), users_(users), hasher_(hasher), settings_(settings), attempts_(settings.attempts_per_minute) {}
+
+  OpenedSession open(const Call& call, const UserId& user);
+  Principal authenticate(const Call& call, const std::string& token);
+  http::Outcome sign_in(const Call& call, const std::string& client, const SignIn& wanted);
+  http::Outcome change_password(const Call& call, const std::string& token, const ChangePassword& wanted);
+  http::Outcome create_staff(const Call& call, const NewStaff& wanted);
+  std::vector<Session> list(const Call& call, const std::string& token);
+  void end(const Call& call, const SessionId& id);
+  void end_current(const Call& call, const std::string& token);
+  void forget_old(const Call& call);
+
+ private:
+  bus::Node& node_;
+  Users& users_;
+  PasswordHasher& hasher_;
+  const Settings settings_;
+  Attempts attempts_;
+};
+
+// The token of an Authorization field, or nothing.
+std::string token_of(const http::Request& request);
+
+}  // namespace polyshop::auth

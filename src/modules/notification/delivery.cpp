@@ -1,0 +1,96 @@
+#include "delivery.hpp"
+
+#include <cerrno>
+#include <cstring>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+namespace polyshop::notification {
+namespace {
+
+using bus::EffectResult;
+
+Problem bad_setting(std::string_view name, std::string detail) { return Problem::invalid("bad_setting", std::move(detail), std::string(name)); }
+
+// A descriptor that closes itself.
+class File {
+ public:
+  File(const std::filesystem::path& path, int flags) : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+  ~File() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+  bool write_all(std::string_view text) {
+    while (descriptor_ >= 0 && !text.empty()) {
+      const auto written = ::write(descriptor_, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return descriptor_ >= 0;
+  }
+  bool sync() { return descriptor_ >= 0 && ::fsync(descriptor_) == 0; }
+
+ private:
+  const int descriptor_;
+};
+
+}  // namespace
+
+Delivery::Delivery(Platform& platform) {
+  auto& config = platform.config;
+  const auto way = config.choice("notification.delivery", "folder", {"folder", "smtp"}, "How mails leave: as files in a folder, or to a mail server.");
+  const auto folder = config.text("notification.folder", "", "Where mails are written; the folder mail in the data folder where empty.");
+  from_ = config.text("notification.from", "", "The address that mails come from; needed to send by SMTP.");
+  smtp_.url = config.text("notification.smtp_url", "", "The mail server, such as smtp://mail.example.com:587 or smtps://mail.example.com.");
+  smtp_.user = config.text("notification.smtp_user", "", "Whom to sign in to the mail server as; nobody where empty.");
+  smtp_.password = config.secret("notification.smtp_password", "The password for the mail server.");
+  smtp_.requires_tls = config.choice("notification.smtp_tls", "required", {"required", "none"}, "Whether mails go through TLS only (by STARTTLS on smtp://), or never; none is for a server on the same machine.") == "required";
+  if (!from_.empty() && !mail::is_address(from_)) throw bad_setting("notification.from", "notification.from is not a mail address.");
+  if (way == "smtp") {
+    if (from_.empty()) throw bad_setting("notification.from", "notification.delivery is smtp, which needs notification.from: the address that mails come from.");
+    if (!smtp_.url.starts_with("smtp://") && !smtp_.url.starts_with("smtps://"))
+      throw bad_setting("notification.smtp_url", "notification.delivery is smtp, which needs notification.smtp_url: smtp:// or smtps:// and a host.");
+    if (!smtp_.requires_tls && (!smtp_.password.empty() || smtp_.url.starts_with("smtps://")))
+      throw bad_setting("notification.smtp_tls", "notification.smtp_tls is none, which fits neither smtps:// nor a password: it would be sent for all to read.");
+    return;
+  }
+  if (folder.empty() && platform.database.folder.empty())
+    throw bad_setting("notification.folder", "notification.delivery is folder, and there is no data folder to put mails into. Set notification.folder, or notification.delivery to smtp.");
+  folder_ = folder.empty() ? platform.database.folder / "mail" : std::filesystem::path(folder);
+  if (from_.empty()) from_ = "shop@polyshop.invalid";
+}
+
+EffectResult Delivery::deliver(const mail::Message& message) const {
+  if (!folder_.empty()) return write(message);
+  const auto sent = mail::send_by_smtp(smtp_, message.from, message.to, mail::to_mime(message));
+  switch (sent.kind) {
+    case mail::SmtpResult::Kind::sent: return {EffectResult::Kind::done, "", 0};
+    case mail::SmtpResult::Kind::again: return {EffectResult::Kind::again, sent.failure, 0};
+    case mail::SmtpResult::Kind::refused: break;
+  }
+  return {EffectResult::Kind::failed, sent.failure, 0};
+}
+
+// Under its name a mail is whole and on the disk, or it is not there.
+EffectResult Delivery::write(const mail::Message& message) const {
+  const auto failed = [](std::string_view what) { return EffectResult{EffectResult::Kind::again, fmt::format("{}: {}", what, std::strerror(errno)), 0}; };
+  std::error_code error;
+  if (std::filesystem::create_directories(folder_, error)) ::chmod(folder_.c_str(), 0700);
+  if (error) return {EffectResult::Kind::again, fmt::format("the folder for mails cannot be made: {}", error.message()), 0};
+  const auto temporary = folder_ / ("." + message.id + ".part");
+  {
+    File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    if (!file.write_all(mail::to_mime(message)) || !file.sync()) return failed("a mail cannot be written");
+  }
+  if (::rename(temporary.c_str(), (folder_ / (message.id + ".eml")).c_str()) != 0) return failed("a mail cannot be renamed");
+  if (!File(folder_, O_RDONLY | O_DIRECTORY).sync()) return failed("the folder for mails cannot be synchronised");
+  return {EffectResult::Kind::done, "", 0};
+}
+
+}  // namespace polyshop::notification

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <filesystem>
+
+#include "bus/node.hpp"
+#include "kernel/mail/mime.hpp"
+#include "kernel/mail/smtp.hpp"
+
+namespace polyshop::notification {
+
+// How mails leave: as files in a folder, for somebody else to take, or to a mail server.
+class Delivery {
+ public:
+  // Throws Problem 422 `bad_setting` where mails could not leave as the settings have it.
+  explicit Delivery(Platform& platform);
+
+  const std::string& from() const { return from_; }
+  // Blocks, at most about 20 seconds. A mail that is delivered again is the same file, or has the same Message-ID.
+  bus::EffectResult deliver(const mail::Message& message) const;
+
+ private:
+  bus::EffectResult write(const mail::Message& message) const;
+  std::filesystem::path folder_;  // empty: by SMTP
+  mail::SmtpOptions smtp_;
+  std::string from_;
+};
+
+}  // namespace polyshop::notification

@@ -1,0 +1,119 @@
+#include "messages.hpp"
+
+#include <fmt/format.h>
+
+#include "store.hpp"
+
+namespace polyshop::notification {
+namespace {
+
+constexpr std::string_view kind = "notification.deliver";
+constexpr std::int64_t attempts_max = 100;  // with the usual backoff about a day, as mail servers try
+
+const std::string& name_of(const order::Order& order) { return order.billing_address.name.empty() ? order.shipping_address.name : order.billing_address.name; }
+
+}  // namespace
+
+std::string money_text(std::int64_t amount, Currency currency, std::string_view language) {
+  constexpr std::string_view with_comma = "bg cs da de el es et fi fr hr hu it lt lv nb nl nn no pl pt ro ru sk sl sr sv tr uk";
+  auto text = format_amount(amount, currency);
+  if (language.size() == 2 && with_comma.find(language) != std::string_view::npos) std::ranges::replace(text, '.', ',');
+  return fmt::format("{} {}", text, currency.code());
+}
+
+std::string lines_text(const order::Order& order) {
+  std::string text;
+  for (const auto& line : order.lines) {
+    if (!text.empty()) text += '\n';
+    text += fmt::format("{} x {}", line.quantity, line.name);
+    for (const auto& [option, value] : line.option_values) text += fmt::format(", {}: {}", option, value);
+    text += "  " + money_text(line.amount.total, order.currency, order.language);
+  }
+  return text;
+}
+
+Messages::Messages(bus::Node& node, Delivery delivery) : node_(node), delivery_(std::move(delivery)) {
+  bus::Effects::Handler handler;
+  handler.perform = [this](const Call& call, const std::string& id, const std::string&, bus::Effects::Done done) { deliver(call, *MessageId::parse(id), std::move(done)); };
+  handler.record = [](Tx& tx, const std::string& id, const std::string&, const bus::EffectResult& result) {
+    if (result.kind == bus::EffectResult::Kind::done)
+      store::set_sent(tx, *MessageId::parse(id));
+    else
+      store::set_failed(tx, *MessageId::parse(id), result.text);
+  };
+  handler.attempts_max = attempts_max;
+  node_.effects.handle(std::string(kind), std::move(handler));
+}
+
+void Messages::order_placed(Tx& tx, const bus::Event& event, const order::Order& order) {
+  const auto money = [&](std::int64_t amount) { return money_text(amount, order.currency, order.language); };
+  queue(tx, event, MailEvent::order_placed, order,
+        {{"name", name_of(order)},
+         {"number", order.number},
+         {"lines", lines_text(order)},
+         {"delivery", order.delivery ? fmt::format("{}, {}", order.delivery->name, money(order.delivery->amount.total)) : "-"},
+         {"tax", money(order.totals.tax)},
+         {"total", money(order.totals.total)}});
+}
+
+void Messages::order_cancelled(Tx& tx, const bus::Event& event, const order::OrderCancelled& cancelled, const order::Order& order) {
+  queue(tx, event, MailEvent::order_cancelled, order,
+        {{"name", name_of(order)}, {"number", cancelled.number}, {"refunded", money_text(cancelled.refunded.amount, cancelled.refunded.currency, order.language)}});
+}
+
+void Messages::queue(Tx& tx, const bus::Event& event, MailEvent mail, const order::Order& order, const Values& values) {
+  const auto text = Templates::for_language(tx, mail, order.language);
+  Message message;
+  message.id = MessageId::make(tx.now());
+  message.event = mail;
+  message.order_id = order.id.str();
+  message.language = text.language;
+  message.recipient = order.email;
+  message.subject = render(text.subject, values);
+  for (auto& c : message.subject)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
+  message.body = render(text.body, values);
+  message.created_ms = tx.now();
+  const bool is_address = mail::is_address(order.email);
+  if (!is_address) {
+    message.state = MessageState::failed;
+    message.failure = "the recipient is no address that mail servers take";
+  }
+  if (store::insert_message(tx, message, event.id) && is_address) node_.effects.enqueue(tx, std::string(kind), message.id.str(), "");
+}
+
+void Messages::deliver(const Call& call, const MessageId& id, bus::Effects::Done done) {
+  const auto message = node_.db.read(call, [&](Tx& tx) { return store::find_message(tx, id); });
+  if (!message || message->state != MessageState::queued) return done({bus::EffectResult::Kind::done, "", 0});
+  // On a worker of its own: a mail server may take its time, and whoever performs effects has others to perform.
+  auto shared = std::make_shared<bus::Effects::Done>(std::move(done));
+  Job job = [this, shared, mail = mail::Message{id.str(), delivery_.from(), message->recipient, message->subject, message->body, message->created_ms}] {
+    try {
+      (*shared)(delivery_.deliver(mail));
+    } catch (const std::exception& error) {
+      (*shared)({bus::EffectResult::Kind::again, error.what(), 0});
+    }
+  };
+  if (!node_.workers.submit(std::move(job))) (*shared)({bus::EffectResult::Kind::again, "too much is waiting to be delivered", 0});
+}
+
+Message Messages::get(const Call& call, const MessageId& id) {
+  auto message = node_.db.read(call, [&](Tx& tx) { return store::find_message(tx, id); });
+  if (!message) throw Problem::not_found("message", id.view());
+  return std::move(*message);
+}
+
+http::Listed<Message> Messages::list(const Call& call, const ListMessages& wanted) {
+  const auto before = http::cursor_as<MessageId>(wanted.cursor);
+  const auto limit = wanted.limit ? static_cast<std::int64_t>(*wanted.limit) : 25;
+  const auto order_id = wanted.filter_order_id ? std::optional<std::string>(*wanted.filter_order_id) : std::nullopt;
+  http::Listed<Message> page;
+  page.data = node_.db.read(call, [&](Tx& tx) { return store::list_messages(tx, before, wanted.filter_state, order_id, limit + 1); });
+  if (static_cast<std::int64_t>(page.data.size()) > limit) {
+    page.data.pop_back();
+    page.next_cursor = http::cursor_of(page.data.back().id);
+  }
+  return page;
+}
+
+}  // namespace polyshop::notification
