@@ -54,7 +54,7 @@ CREATE INDEX search_stale_next ON search_stale (is_bulk, product_id);
 -- The documents: what a storefront sees of a published product, and what it is found by. `languages` is how many of
 -- search_language it is rendered in.
 CREATE TABLE search_document (
-  product_id text PRIMARY KEY,
+  product_id text PRIMARY KEY REFERENCES search_product (id),
   handle text NOT NULL,
   version bigint NOT NULL,
   created_ms bigint NOT NULL,

@@ -44,7 +44,7 @@ class Pass {
 
   ImportCounts run(csv::Reader& reader) {
     csv::Record record;
-    std::size_t bytes = 0;
+    auto bytes = reader.bytes_read();
     while (reader.next(record)) {
       auto row = read(record);
       if (is_full() && !(row && continues_batch(*row))) send(bytes);

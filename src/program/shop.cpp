@@ -27,7 +27,7 @@ FolderLock::~FolderLock() {
 }
 
 Shop::Shop(Config& config, const std::filesystem::path& data) {
-  lock_ = FolderLock::take(data);
+  if (auto lock = FolderLock::take(data)) lock_.emplace(std::move(*lock));
   app_ = std::make_unique<App>(config, data);  // also where another process serves: it checks the configuration
   if (lock_) {
     migrate_patiently(*app_);

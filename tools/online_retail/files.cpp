@@ -48,6 +48,20 @@ std::int64_t whole_number(const std::string& text) {
 
 }  // namespace
 
+Derivation derive_file(const std::filesystem::path& file, const std::function<void(std::size_t bytes, std::uintmax_t size)>& progress) {
+  std::error_code failure;
+  if (!std::filesystem::exists(file, failure)) throw Problem{404, "not_found", "There is no such file. Check its path."};
+  if (std::filesystem::is_directory(file, failure))
+    throw Problem::malformed("not_a_file", "This is a folder. Give one file of it.");
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw Problem::forbidden("not_readable", "The file cannot be opened. Check that you may read it.");
+  const auto known_size = std::filesystem::file_size(file, failure);
+  const auto size = failure ? 0 : known_size;
+  return derive(in, [&](std::size_t bytes) {
+    if (progress) progress(bytes, size);
+  });
+}
+
 void write_files(const Derivation& derivation, const std::filesystem::path& folder) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);

@@ -8,6 +8,10 @@
 
 namespace polyshop::online_retail {
 
+// derive() of a file. `progress` is told the bytes read and, where that is known, the file's size. Throws Problem also where the
+// file cannot be read.
+Derivation derive_file(const std::filesystem::path& file, const std::function<void(std::size_t bytes, std::uintmax_t size)>& progress = {});
+
 // Writes products.csv (sku,name,price,currency), stock.csv (sku,quantity), orders.csv (invoice,line,sku,quantity) and
 // left_aside.csv (line,reason,record) into the folder, which is made where it is missing; files of these names are
 // replaced. Throws Problem where that fails.

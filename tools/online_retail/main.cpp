@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <fstream>
-#include <system_error>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -23,36 +21,22 @@ constexpr std::size_t miscounts_shown = 20;  // one mistake may show on every li
 // A month takes a tenth of a second; only who waits for longer is told how far it is, and only on a terminal.
 class Progress {
  public:
-  explicit Progress(std::uintmax_t size) : size_(size) {}
   ~Progress() {
     if (shown_) fmt::print(stderr, "\r\033[K");
   }
-  void operator()(std::size_t bytes) {
+  void operator()(std::size_t bytes, std::uintmax_t size) {
     const auto now = std::chrono::steady_clock::now();
-    if (!terminal_ || size_ == 0 || now < next_) return;
+    if (!terminal_ || size == 0 || now < next_) return;
     next_ = now + std::chrono::milliseconds(200);
-    fmt::print(stderr, "\rreading: {} %", bytes * 100 / size_);
+    fmt::print(stderr, "\rreading: {} %", bytes * 100 / size);
     shown_ = true;
   }
 
  private:
-  std::uintmax_t size_;
   bool terminal_ = isatty(STDERR_FILENO) != 0;
   bool shown_ = false;
   std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now() + std::chrono::seconds(1);
 };
-
-Derivation derive_file(const std::filesystem::path& file) {
-  std::error_code failure;
-  if (!std::filesystem::exists(file, failure)) throw Problem{404, "not_found", "There is no such file. Check its path."};
-  if (std::filesystem::is_directory(file, failure))
-    throw Problem::malformed("not_a_file", "This is a folder. Give one file of it.");
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw Problem::forbidden("not_readable", "The file cannot be opened. Check that you may read it.");
-  const auto size = std::filesystem::file_size(file, failure);
-  Progress progress(failure ? 0 : size);
-  return derive(in, std::ref(progress));
-}
 
 void print_table(const Derivation& derivation, const std::filesystem::path& folder) {
   const auto row = [](std::string_view name, auto count) { fmt::print("{:<24}{:>12}\n", name, count); };
@@ -80,7 +64,10 @@ int run(int argc, char** argv) {
   const auto folder = out.empty() ? "build/online-retail" / std::filesystem::path(file).stem() : std::filesystem::path(out);
 
   try {
-    const auto derivation = derive_file(file);
+    const auto derivation = [&] {
+      Progress progress;
+      return derive_file(file, std::ref(progress));
+    }();
     write_files(derivation, folder);
     const auto miscounts = find_miscounts(derivation, folder);
     for (std::size_t i = 0; i < miscounts.size() && i < miscounts_shown; ++i)

@@ -33,8 +33,28 @@ struct SqlText {
     for (std::size_t i = 0; i < N; ++i) text[i] = literal[i];
     for (std::size_t i = 0; i + 1 < sizeof file && at_file[i]; ++i) file[i] = at_file[i];
   }
+  constexpr SqlText() : line(0) {}
   constexpr std::string_view view() const { return {text, N - 1}; }
 };
+
+// A part of a statement, also a literal: statements that share a filter are put together from parts by the compiler, and
+// registered whole. sql("SELECT ..."_part + filter + " ORDER BY ..."_part)
+template <SqlText Text>
+struct Part {};
+
+template <std::size_t A, std::size_t B>
+consteval SqlText<A + B - 1> joined(const SqlText<A>& a, const SqlText<B>& b) {
+  SqlText<A + B - 1> both;
+  for (std::size_t i = 0; i + 1 < A; ++i) both.text[i] = a.text[i];
+  for (std::size_t i = 0; i < B; ++i) both.text[A - 1 + i] = b.text[i];
+  for (std::size_t i = 0; i < sizeof a.file; ++i) both.file[i] = a.file[i];
+  both.line = a.line;
+  return both;
+}
+template <SqlText A, SqlText B>
+consteval Part<joined(A, B)> operator+(Part<A>, Part<B>) {
+  return {};
+}
 
 struct Names {
   static constexpr std::size_t max = 48;
@@ -155,6 +175,22 @@ struct Sql {
   inline static const Statement* registered = register_statement(storage);
 };
 
+template <SqlText Text>
+auto sql(Part<Text>) {
+  (void)Sql<Text>::registered;
+  return Sql<Text>{};
+}
+template <SqlText Text>
+auto sqlite(Part<Text>) {
+  (void)Sql<Text, Dialect::sqlite>::registered;
+  return Sql<Text, Dialect::sqlite>{};
+}
+template <SqlText Text>
+auto postgresql(Part<Text>) {
+  (void)Sql<Text, Dialect::postgresql>::registered;
+  return Sql<Text, Dialect::postgresql>{};
+}
+
 // The two forms of a statement that no common SQL can say: one_of("..."_sqlite, "..."_postgresql). Parameters and columns
 // have the same names in both, in the same order.
 template <class ForSqlite, class ForPostgresql>
@@ -193,6 +229,10 @@ template <db::SqlText Text>
 auto operator""_sql() {
   (void)db::Sql<Text>::registered;
   return db::Sql<Text>{};
+}
+template <db::SqlText Text>
+consteval db::Part<Text> operator""_part() {
+  return {};
 }
 template <db::SqlText Text>
 auto operator""_sqlite() {

@@ -1,3 +1,5 @@
+#include <future>
+
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
@@ -104,13 +106,11 @@ Response run_inline(const Routes& routes, Request request) {
   auto outcome = run_route(*found.route, request);
   while (auto* deferred = std::get_if<Deferred>(&outcome)) {
     auto finish = std::move(deferred->finish);
-    std::atomic<bool> resumed = false;
+    // Shared: whoever resumes may come after the time is up.
+    const auto resumed = std::make_shared<std::promise<void>>();
     outcome = rendered(request, [&] {
-      deferred->start([&resumed] {
-        resumed = true;
-        resumed.notify_one();
-      });
-      resumed.wait(false);
+      deferred->start([resumed] { resumed->set_value(); });
+      resumed->get_future().wait_for(std::chrono::duration<double>(deferred->seconds_max));
       return finish();
     });
   }

@@ -6,9 +6,10 @@ namespace {
 Sessions::Settings settings_of(Config& config) {
   constexpr std::int64_t day = 24 * 3600, year = 365 * day;
   Sessions::Settings settings{};
-  settings.customer.idle_ms = 1000 * config.integer("auth.customer_idle_s", 30 * day, 60, year, "After how long without a request a customer's session ends.");
+  // A use is written once a minute at most, so a shorter idle time would end sessions that are in use.
+  settings.customer.idle_ms = 1000 * config.integer("auth.customer_idle_s", 30 * day, 300, year, "After how long without a request a customer's session ends.");
   settings.customer.absolute_ms = 1000 * config.integer("auth.customer_session_s", 90 * day, 60, year, "After how long a customer's session ends in any case.");
-  settings.staff.idle_ms = 1000 * config.integer("auth.staff_idle_s", 3600, 60, year, "After how long without a request a staff session ends.");
+  settings.staff.idle_ms = 1000 * config.integer("auth.staff_idle_s", 3600, 300, year, "After how long without a request a staff session ends.");
   settings.staff.absolute_ms = 1000 * config.integer("auth.staff_session_s", 12 * 3600, 60, year, "After how long a staff session ends in any case.");
   settings.attempts_per_minute = static_cast<double>(config.integer("auth.attempts_per_minute", 30, 1, 100'000, "How often a client, and how often anybody for one account, may try a password in a minute."));
   return settings;

@@ -52,7 +52,7 @@ void add_routes(http::ModuleRoutes routes, Users& users, Sessions& sessions) {
     return users.list_staff(call, cursor_as<UserId>(wanted.cursor), wanted.limit ? static_cast<std::int64_t>(*wanted.limit) : 25);
   });
   routes.post("/v1/admin/users", "Create a member of staff", may_write, [&](const Call& call, const Body<NewStaff>& wanted) { return sessions.create_staff(call, wanted); }, secret);
-  routes.get("/v1/admin/users/{id}", "Read a user", may_read, [&](const Call& call, const Path<UserId>& path) { return users.get(call, path.get()); });
+  routes.get("/v1/admin/users/{id}", "Read a member of staff", may_read, [&](const Call& call, const Path<UserId>& path) { return users.get_staff(call, path.get()); });
   routes.patch("/v1/admin/users/{id}", "Change roles, or disable a member of staff", may_write,
                [&](const Call& call, const Path<UserId>& path, const Match& match, const Body<ChangeStaff>& change) { return users.change_staff(call, path.get(), match.version, change); });
 

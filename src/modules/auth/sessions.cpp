@@ -34,7 +34,7 @@ void Attempts::take(const std::string& who, Timestamp now) {
   if (buckets_.size() >= buckets_max) std::erase_if(buckets_, [&](const auto& entry) { return now - entry.second.at > 60'000; });
   if (buckets_.size() >= buckets_max) buckets_.clear();
   auto& bucket = buckets_.try_emplace(who, per_minute_, now).first->second;
-  bucket.tokens = std::min(per_minute_, bucket.tokens + static_cast<double>(now - bucket.at) * per_minute_ / 60'000);
+  bucket.tokens = std::min(per_minute_, bucket.tokens + static_cast<double>(std::max<Timestamp>(0, now - bucket.at)) * per_minute_ / 60'000);
   bucket.at = now;
   if (bucket.tokens < 1) {
     Problem problem(429, "too_many_attempts", "Too many attempts to sign in. Wait a moment.");
@@ -49,11 +49,12 @@ std::string token_of(const http::Request& request) {
   return field.size() > 7 && http::equals_ignoring_case(field.substr(0, 7), "Bearer ") ? std::string(field.substr(7)) : std::string();
 }
 
-OpenedSession Sessions::open(const Call& call, const UserId& id) {
+OpenedSession Sessions::open(const Call& call, const UserId& id, const std::optional<std::string>& verified_hash) {
   const auto token = make_token();
   return node_.db.write(call.unkeyed(), [&](Tx& tx) {
-    const auto user = store::find_user(tx, id);
-    if (!user || user->disabled) throw bad_credentials();
+    // Locked: who disables the user or changes the password at the same time ends this session too, or this one is not opened.
+    const auto user = store::lock_enabled_user(tx, id, verified_hash);
+    if (!user) throw bad_credentials();
     const auto lifetime = user->kind == UserKind::staff ? settings_.staff : settings_.customer;
     const store::SessionRow session{SessionId::make(tx.now()), sha256_hex(token), id, tx.now(), tx.now(), tx.now() + lifetime.absolute_ms, lifetime.idle_ms};
     store::insert_session(tx, session);
@@ -82,26 +83,57 @@ Principal Sessions::authenticate(const Call& call, const std::string& token) {
   return principal;
 }
 
+http::Deferred Sessions::verified(std::string password, std::string hash, std::move_only_function<http::Outcome(bool matches)> next) {
+  enum class Verdict { pending, wrong, right };
+  const auto verdict = std::make_shared<std::atomic<Verdict>>(Verdict::pending);
+  http::Deferred deferred;
+  deferred.start = [this, verdict, password = std::move(password), hash = std::move(hash)](std::move_only_function<void()> resume) {
+    const bool taken = hasher_.verify(password, hash, [verdict, resume = std::move(resume)](bool match) mutable {
+      *verdict = match ? Verdict::right : Verdict::wrong;
+      resume();
+    });
+    if (!taken) throw hasher_busy();
+  };
+  deferred.finish = [verdict, next = std::move(next)]() mutable -> http::Outcome {
+    if (*verdict == Verdict::pending) throw hasher_busy();
+    return next(*verdict == Verdict::right);
+  };
+  return deferred;
+}
+
+http::Deferred Sessions::hashed(std::string password, std::move_only_function<http::Outcome(const std::string& hash)> next) {
+  struct Made {
+    std::string hash;
+    std::atomic<bool> is_done = false;
+  };
+  const auto made = std::make_shared<Made>();
+  http::Deferred deferred;
+  deferred.start = [this, made, password = std::move(password)](std::move_only_function<void()> resume) {
+    const bool taken = hasher_.hash(password, [made, resume = std::move(resume)](std::string hash) mutable {
+      made->hash = std::move(hash);
+      made->is_done = true;
+      resume();
+    });
+    if (!taken) throw hasher_busy();
+  };
+  deferred.finish = [made, next = std::move(next)]() mutable -> http::Outcome {
+    if (!made->is_done) throw hasher_busy();
+    return next(made->hash);
+  };
+  return deferred;
+}
+
 http::Outcome Sessions::sign_in(const Call& call, const std::string& client, const SignIn& wanted) {
   const auto email = normal_email(wanted.email);
   attempts_.take("client " + client, call.now);
   attempts_.take("account " + email, call.now);
   const auto user = users_.find(call, wanted.kind.value_or(UserKind::customer), email);
-  const auto matches = std::make_shared<std::atomic<bool>>(false);
-  http::Deferred deferred;
   // Whether there is such a user or not, a hash is computed, so that the time says nothing.
-  deferred.start = [this, matches, password = std::string(wanted.password), hash = user && !user->disabled ? user->password_hash : std::string()](std::move_only_function<void()> resume) {
-    const bool taken = hasher_.verify(password, hash, [matches, resume = std::move(resume)](bool match) mutable {
-      *matches = match;
-      resume();
-    });
-    if (!taken) throw hasher_busy();
-  };
-  deferred.finish = [this, call, matches, id = user ? user->id : UserId()]() -> http::Outcome {
-    if (!*matches) throw bad_credentials();
-    return created(open(call, id));
-  };
-  return deferred;
+  const auto hash = user && !user->disabled ? user->password_hash : std::string();
+  return verified(wanted.password, hash, [this, call = call.unkeyed(), hash, id = user ? user->id : UserId()](bool matches) -> http::Outcome {
+    if (!matches) throw bad_credentials();
+    return created(open(call, id, hash));
+  });
 }
 
 http::Outcome Sessions::change_password(const Call& call, const std::string& token, const ChangePassword& wanted) {
@@ -109,64 +141,33 @@ http::Outcome Sessions::change_password(const Call& call, const std::string& tok
   const auto user = node_.db.read(call, [&](Tx& tx) { return store::find_user(tx, id); });
   if (!user) throw invalid_session();
   attempts_.take("account " + user->email, call.now);
-  check_password(wanted.new_password, user->email);
+  check_password(wanted.new_password, user->email, "/new_password");
   const auto current = authenticate(call, token).session_id;
-  const auto matches = std::make_shared<std::atomic<bool>>(false);
-  http::Deferred deferred;
-  deferred.start = [this, matches, password = std::string(wanted.current_password), hash = user->password_hash](std::move_only_function<void()> resume) {
-    if (!hasher_.verify(password, hash, [matches, resume = std::move(resume)](bool match) mutable {
-          *matches = match;
-          resume();
-        }))
-      throw hasher_busy();
-  };
-  deferred.finish = [this, call, id, current, matches, password = std::string(wanted.new_password)]() -> http::Outcome {
-    if (!*matches) throw Problem::forbidden("invalid_credentials", "The current password is not right.");
-    const auto made = std::make_shared<std::string>();
-    http::Deferred hashing;
-    hashing.start = [this, made, password](std::move_only_function<void()> resume) {
-      if (!hasher_.hash(password, [made, resume = std::move(resume)](std::string hash) mutable {
-            *made = std::move(hash);
-            resume();
-          }))
-        throw hasher_busy();
-    };
-    hashing.finish = [this, call, id, current, made]() -> http::Outcome {
-      if (made->empty()) throw hasher_busy();
-      node_.db.write(call.unkeyed(), [&](Tx& tx) {
-        store::update_password(tx, id, *made);
-        store::end_sessions_of_user(tx, id, current);  // whoever knew the old one is out
-      });
-      http::Response response;
-      response.status = 204;
-      return response;
-    };
-    return hashing;
-  };
-  return deferred;
+  const auto wrong = [] { return Problem::forbidden("invalid_credentials", "The current password is not right."); };
+  return verified(wanted.current_password, user->password_hash,
+                  [this, call = call.unkeyed(), id, current, wrong, old = user->password_hash, password = std::string(wanted.new_password)](bool matches) -> http::Outcome {
+                    if (!matches) throw wrong();
+                    return hashed(password, [this, call, id, current, wrong, old](const std::string& hash) -> http::Outcome {
+                      node_.db.write(call, [&](Tx& tx) {
+                        if (!store::replace_password(tx, id, old, hash)) throw wrong();  // another change was first
+                        store::end_sessions_of_user(tx, id, current);                   // whoever knew the old one is out
+                      });
+                      http::Response response;
+                      response.status = 204;
+                      return response;
+                    });
+                  });
 }
 
 http::Outcome Sessions::create_staff(const Call& call, const NewStaff& wanted) {
   const auto email = normal_email(wanted.email);
   check_password(wanted.password, email);
-  CreateUser user{{}, UserKind::staff, email, "", {wanted.roles.begin(), wanted.roles.end()}};
-  const auto made = std::make_shared<std::string>();
-  http::Deferred deferred;
-  deferred.start = [this, made, password = std::string(wanted.password)](std::move_only_function<void()> resume) {
-    if (!hasher_.hash(password, [made, resume = std::move(resume)](std::string hash) mutable {
-          *made = std::move(hash);
-          resume();
-        }))
-      throw hasher_busy();
-  };
-  deferred.finish = [this, call, user, made]() mutable -> http::Outcome {
-    if (made->empty()) throw hasher_busy();
-    user.password_hash = *made;
-    auto created_user = users_.create(call.unkeyed(), user);
-    const auto location = "/v1/admin/users/" + created_user.id.str();
-    return http::detail::outcome_of(http::Created<User>{std::move(created_user), location});
-  };
-  return deferred;
+  return hashed(wanted.password, [this, call = call.unkeyed(), user = CreateUser{{}, UserKind::staff, email, "", {wanted.roles.begin(), wanted.roles.end()}}](const std::string& hash) mutable -> http::Outcome {
+    user.password_hash = hash;
+    auto made = users_.create(call, user);
+    const auto location = "/v1/admin/users/" + made.id.str();
+    return http::detail::outcome_of(http::Created<User>{std::move(made), location});
+  });
 }
 
 std::vector<Session> Sessions::list(const Call& call, const std::string& token) {

@@ -58,7 +58,8 @@ class Sessions {
   };
   Sessions(bus::Node& node, Users& users, PasswordHasher& hasher, Settings settings) : node_(node), users_(users), hasher_(hasher), settings_(settings), attempts_(settings.attempts_per_minute) {}
 
-  OpenedSession open(const Call& call, const UserId& user);
+  // With the hash that was verified, where a password was: it must still be the user's.
+  OpenedSession open(const Call& call, const UserId& user, const std::optional<std::string>& verified_hash = {});
   Principal authenticate(const Call& call, const std::string& token);
   http::Outcome sign_in(const Call& call, const std::string& client, const SignIn& wanted);
   http::Outcome change_password(const Call& call, const std::string& token, const ChangePassword& wanted);
@@ -69,6 +70,10 @@ class Sessions {
   void forget_old(const Call& call);
 
  private:
+  // Let the shell wait for the hasher, then go on with what it found. Throw Problem 503 where it is full or too slow.
+  http::Deferred verified(std::string password, std::string hash, std::move_only_function<http::Outcome(bool matches)> next);
+  http::Deferred hashed(std::string password, std::move_only_function<http::Outcome(const std::string& hash)> next);
+
   bus::Node& node_;
   Users& users_;
   PasswordHasher& hasher_;

@@ -20,7 +20,15 @@ bool update_user(Tx& tx, const UserRow& user) {
   return tx.exec("UPDATE auth_user SET roles = :roles, disabled = :disabled, version = version + 1 WHERE id = :id AND version = :version"_sql, user) == 1;
 }
 
-void update_password(Tx& tx, const UserId& id, const std::string& hash) { tx.exec("UPDATE auth_user SET password_hash = :hash, version = version + 1 WHERE id = :id"_sql, hash, id); }
+std::optional<UserRow> lock_enabled_user(Tx& tx, const UserId& id, const std::optional<std::string>& password_hash) {
+  return tx.find<UserRow>(R"(UPDATE auth_user SET disabled = 0 WHERE id = :id AND disabled = 0 AND (cast(:hash as text) IS NULL OR password_hash = :hash)
+                             RETURNING id, kind, email, password_hash, roles, disabled, version, created_ms)"_sql,
+                          id, password_hash);
+}
+
+bool replace_password(Tx& tx, const UserId& id, const std::string& old_hash, const std::string& new_hash) {
+  return tx.exec("UPDATE auth_user SET password_hash = :new_hash, version = version + 1 WHERE id = :id AND password_hash = :old_hash"_sql, new_hash, id, old_hash) == 1;
+}
 
 std::vector<UserRow> list_staff(Tx& tx, const std::optional<UserId>& after, std::int64_t limit) {
   return tx.list<UserRow>(R"(SELECT id, kind, email, password_hash, roles, disabled, version, created_ms FROM auth_user

@@ -50,7 +50,9 @@ bool insert_user(Tx& tx, const UserRow& user);  // false where the address is ta
 std::optional<UserRow> find_user(Tx& tx, const UserId& id);
 std::optional<UserRow> find_user_by_email(Tx& tx, UserKind kind, const std::string& email);
 bool update_user(Tx& tx, const UserRow& user);  // roles and disabled, where the version is user.version
-void update_password(Tx& tx, const UserId& id, const std::string& hash);
+// The user, locked until the transaction ends, where not disabled and, if a hash is given, the password is still that one.
+std::optional<UserRow> lock_enabled_user(Tx& tx, const UserId& id, const std::optional<std::string>& password_hash);
+bool replace_password(Tx& tx, const UserId& id, const std::string& old_hash, const std::string& new_hash);  // false where it is another by now
 std::vector<UserRow> list_staff(Tx& tx, const std::optional<UserId>& after, std::int64_t limit);
 
 void insert_session(Tx& tx, const SessionRow& session);

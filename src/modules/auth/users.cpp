@@ -5,6 +5,20 @@
 #include "auth/events.hpp"
 
 namespace polyshop::auth {
+namespace {
+
+// Inside the transaction that gives the roles, so that none of them vanishes or grows in between.
+void check_grant(Tx& tx, const Call& call, const std::vector<std::string>& names) {
+  const auto known = store::list_roles(tx);
+  for (const auto& name : names) {
+    const auto role = std::ranges::find(known, name, &store::RoleRow::name);
+    if (role == known.end()) throw Problem::invalid("unknown_role", fmt::format("There is no role {}.", name), "/roles");
+    for (const auto& permission : role->permissions.value)
+      if (!call.actor.may(permission)) throw Problem::forbidden("cannot_grant", fmt::format("You cannot give {}, which you do not have.", permission));
+  }
+}
+
+}  // namespace
 
 std::string normal_email(std::string_view text) {
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -12,18 +26,18 @@ std::string normal_email(std::string_view text) {
   std::string email(text);
   for (auto& c : email) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   const auto at = email.find('@');
-  const bool fits = at != std::string::npos && at > 0 && email.find('@', at + 1) == std::string::npos && email.find('.', at) != std::string::npos && email.back() != '.' && email[at + 1] != '.' &&
+  const bool fits = at != std::string::npos && at > 0 && email.find('@', at + 1) == std::string::npos && email.find('.', at) != std::string::npos && email.back() != '.' && email[at + 1] != '.' && email.find("..", at) == std::string::npos &&
                     email.size() <= 254 && std::ranges::none_of(email, [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '<' || c == '>' || c == ',' || c == ';'; });
   if (!fits) throw Problem::invalid("malformed_email", "Send an e-mail address such as ann@example.com.", "/email");
   return email;
 }
 
-void check_password(const std::string& password, const std::string& email) {
+void check_password(const std::string& password, const std::string& email, const std::string& pointer) {
   const auto length = code_points(password);
-  if (length < 10 || length > 200) throw Problem::invalid("bad_password", fmt::format("A password has 10 to 200 characters; this one has {}.", length), "/password");
+  if (length < 10 || length > 200) throw Problem::invalid("bad_password", fmt::format("A password has 10 to 200 characters; this one has {}.", length), pointer);
   std::string lower = password;
   for (auto& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  if (lower == email) throw Problem::invalid("bad_password", "Choose a password other than your e-mail address.", "/password");
+  if (lower == email) throw Problem::invalid("bad_password", "Choose a password other than your e-mail address.", pointer);
 }
 
 User Users::create(const Call& call, const CreateUser& wanted) {
@@ -35,8 +49,8 @@ User Users::create(const Call& call, const CreateUser& wanted) {
   user.roles.value = wanted.roles;
   user.version = 1;
   user.created_ms = call.now;
-  if (user.kind == UserKind::staff) check_grant(call, user.roles.value);
   return node_.db.write(call, [&](Tx& tx) {
+    if (user.kind == UserKind::staff) check_grant(tx, call, user.roles.value);
     if (!store::insert_user(tx, user)) throw Problem::conflict("email_taken", "This e-mail address has an account already.", "/email");
     tx.publish(UserRegistered{user.id, user.kind, user.version});
     return user.user();
@@ -49,6 +63,12 @@ User Users::get(const Call& call, const UserId& id) {
   return user->user();
 }
 
+User Users::get_staff(const Call& call, const UserId& id) {
+  auto user = get(call, id);
+  if (user.kind != UserKind::staff) throw Problem::not_found("user", id.view());
+  return user;
+}
+
 std::optional<store::UserRow> Users::find(const Call& call, UserKind kind, const std::string& email) {
   return node_.db.read(call, [&](Tx& tx) { return store::find_user_by_email(tx, kind, email); });
 }
@@ -57,14 +77,15 @@ User Users::change_staff(const Call& call, const UserId& id, std::int64_t versio
   if (call.actor.id == id.view()) throw Problem::forbidden("cannot_change_self", "Somebody else has to change your roles or disable you.");
   std::optional<std::vector<std::string>> roles;
   if (change.roles.value) roles.emplace(change.roles.value->begin(), change.roles.value->end());
-  if (roles) check_grant(call, *roles);
+  const auto changed = [] { return Problem::precondition_failed("The user has changed since you read it; read it again and repeat your change."); };
   return node_.db.write(call, [&](Tx& tx) {
+    if (roles) check_grant(tx, call, *roles);
     auto user = store::find_user(tx, id);
     if (!user || user->kind != UserKind::staff) throw Problem::not_found("user", id.view());
-    if (user->version != version) throw Problem::precondition_failed("The user has changed since you read it; read it again and repeat your change.");
+    if (user->version != version) throw changed();
     if (roles) user->roles.value = *roles;
     if (change.disabled.value) user->disabled = *change.disabled.value;
-    store::update_user(tx, *user);
+    if (!store::update_user(tx, *user)) throw changed();
     if (user->disabled) store::end_sessions_of_user(tx, id, {});
     ++user->version;
     return user->user();
@@ -87,36 +108,21 @@ std::vector<Role> Users::roles(const Call& call) {
   return all;
 }
 
-std::vector<std::string> Users::permissions_of(const Call& call, const std::vector<std::string>& names) {
-  std::vector<std::string> permissions;
-  for (const auto& role : roles(call))
-    if (std::ranges::find(names, role.name) != names.end()) permissions.insert(permissions.end(), role.permissions.begin(), role.permissions.end());
-  return permissions;
-}
-
-void Users::check_grant(const Call& call, const std::vector<std::string>& names) {
-  const auto known = roles(call);
-  for (const auto& name : names)
-    if (std::ranges::find(known, name, &Role::name) == known.end()) throw Problem::invalid("unknown_role", fmt::format("There is no role {}.", name), "/roles");
-  for (const auto& permission : permissions_of(call, names))
-    if (!call.actor.may(permission)) throw Problem::forbidden("cannot_grant", fmt::format("You cannot give {}, which you do not have.", permission));
-}
-
 void Users::define_role(const Call& call, const DefineRole& wanted) {
   const bool fits = !wanted.name.empty() && wanted.name.size() <= 60 && std::ranges::all_of(wanted.name, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
   if (!fits) throw Problem::invalid("bad_role_name", "A role's name has 1 to 60 letters, digits, hyphens and underscores.", "/name");
-  const auto known = roles(call);
-  const auto before = std::ranges::find(known, wanted.name, &Role::name);
   for (const auto& permission : wanted.permissions) {
     const auto dot = permission.find('.');
     if (dot == std::string::npos || dot == 0 || dot + 1 == permission.size() || permission.size() > 80) throw Problem::invalid("bad_permission", "A permission is written as module.verb, such as catalog.write.", "/permissions");
     if (!call.actor.may(permission)) throw Problem::forbidden("cannot_grant", fmt::format("You cannot give {}, which you do not have.", permission));
   }
-  // Nor is a right taken by somebody who could not give it back.
-  if (before != known.end())
-    for (const auto& permission : before->permissions)
-      if (!call.actor.may(permission)) throw Problem::forbidden("cannot_grant", fmt::format("The role has {}, which you do not have.", permission));
-  node_.db.write(call, [&](Tx& tx) { store::put_role(tx, wanted.name, wanted.permissions); });
+  node_.db.write(call, [&](Tx& tx) {
+    // Nor is a right taken by somebody who could not give it back.
+    for (const auto& before : store::list_roles(tx))
+      for (const auto& permission : before.permissions.value)
+        if (before.name == wanted.name && !call.actor.may(permission)) throw Problem::forbidden("cannot_grant", fmt::format("The role has {}, which you do not have.", permission));
+    store::put_role(tx, wanted.name, wanted.permissions);
+  });
 }
 
 void Users::remove_role(const Call& call, const std::string& name) {

@@ -34,6 +34,7 @@ class Users {
 
   User create(const Call& call, const CreateUser& wanted);
   User get(const Call& call, const UserId& id);
+  User get_staff(const Call& call, const UserId& id);  // 404 for a customer, whom the customer module shows
   std::optional<store::UserRow> find(const Call& call, UserKind kind, const std::string& email);
   User change_staff(const Call& call, const UserId& id, std::int64_t version, const ChangeStaff& change);
   http::Listed<User> list_staff(const Call& call, const std::optional<UserId>& after, std::int64_t limit);
@@ -41,16 +42,14 @@ class Users {
   void define_role(const Call& call, const DefineRole& wanted);
   void remove_role(const Call& call, const std::string& name);
   std::vector<Role> roles(const Call& call);
-  std::vector<std::string> permissions_of(const Call& call, const std::vector<std::string>& roles);
 
  private:
-  void check_grant(const Call& call, const std::vector<std::string>& roles);
   bus::Node& node_;
 };
 
 // The address as it is kept: lower-case, without blanks around. Throws Problem 422 where it is none.
 std::string normal_email(std::string_view text);
 // 10 to 200 characters, and not the address.
-void check_password(const std::string& password, const std::string& email);
+void check_password(const std::string& password, const std::string& email, const std::string& pointer = "/password");
 
 }  // namespace polyshop::auth

@@ -10,8 +10,6 @@ namespace {
 constexpr std::string_view kind = "notification.deliver";
 constexpr std::int64_t attempts_max = 100;  // with the usual backoff about a day, as mail servers try
 
-const std::string& name_of(const order::Order& order) { return order.billing_address.name.empty() ? order.shipping_address.name : order.billing_address.name; }
-
 }  // namespace
 
 std::string money_text(std::int64_t amount, Currency currency, std::string_view language) {
@@ -48,7 +46,7 @@ Messages::Messages(bus::Node& node, Delivery delivery) : node_(node), delivery_(
 void Messages::order_placed(Tx& tx, const bus::Event& event, const order::Order& order) {
   const auto money = [&](std::int64_t amount) { return money_text(amount, order.currency, order.language); };
   queue(tx, event, MailEvent::order_placed, order,
-        {{"name", name_of(order)},
+        {{"name", order.billing_address.name},
          {"number", order.number},
          {"lines", lines_text(order)},
          {"delivery", order.delivery ? fmt::format("{}, {}", order.delivery->name, money(order.delivery->amount.total)) : "-"},
@@ -58,7 +56,7 @@ void Messages::order_placed(Tx& tx, const bus::Event& event, const order::Order&
 
 void Messages::order_cancelled(Tx& tx, const bus::Event& event, const order::OrderCancelled& cancelled, const order::Order& order) {
   queue(tx, event, MailEvent::order_cancelled, order,
-        {{"name", name_of(order)}, {"number", cancelled.number}, {"refunded", money_text(cancelled.refunded.amount, cancelled.refunded.currency, order.language)}});
+        {{"name", order.billing_address.name}, {"number", cancelled.number}, {"refunded", money_text(cancelled.refunded.amount, cancelled.refunded.currency, order.language)}});
 }
 
 void Messages::queue(Tx& tx, const bus::Event& event, MailEvent mail, const order::Order& order, const Values& values) {

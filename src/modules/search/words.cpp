@@ -30,8 +30,8 @@ struct Block {
   char32_t first, last;
 };
 // Above ASCII everything belongs to words but these: punctuation, symbols, arrows, pictures, private use.
-constexpr Block apart[] = {{0x80, 0xa9},     {0xab, 0xb1},     {0xb4, 0xb4},     {0xb6, 0xb8},     {0xbb, 0xbf},     {0xd7, 0xd7},       {0xf7, 0xf7},      {0x2b9, 0x2ff},    {0x37e, 0x37e},   {0x387, 0x387},
-                           {0x55a, 0x55f},   {0x589, 0x58a},   {0x5be, 0x5be},   {0x5f3, 0x5f4},   {0x60c, 0x60d},   {0x61b, 0x61f},     {0x66a, 0x66d},    {0x6d4, 0x6d4},    {0x964, 0x965},   {0x2000, 0x206f},
+constexpr Block apart[] = {{0x80, 0xa9},     {0xab, 0xac},     {0xae, 0xb1},     {0xb4, 0xb4},     {0xb6, 0xb8},     {0xbb, 0xbf},     {0xd7, 0xd7},       {0xf7, 0xf7},      {0x2b9, 0x2ff},    {0x37e, 0x37e},   {0x387, 0x387},
+                           {0x55a, 0x55f},   {0x589, 0x58a},   {0x5be, 0x5be},   {0x5f3, 0x5f4},   {0x60c, 0x60d},   {0x61b, 0x61f},     {0x66a, 0x66d},    {0x6d4, 0x6d4},    {0x964, 0x965},   {0x2000, 0x200a}, {0x200e, 0x206f},
                            {0x20a0, 0x2101}, {0x2103, 0x2125}, {0x2190, 0x2bff}, {0x2e00, 0x2fff}, {0x3000, 0x3004}, {0x3008, 0x3020},   {0x3030, 0x3030},  {0x303d, 0x303f},  {0x30a0, 0x30a0}, {0x30fb, 0x30fb},
                            {0xe000, 0xf8ff}, {0xfd3e, 0xfd3f}, {0xfe00, 0xfe1f}, {0xfe30, 0xfe6f}, {0xff00, 0xff0f}, {0xff1a, 0xff20},   {0xff3b, 0xff40},  {0xff5b, 0xff65},  {0xffe0, 0xffff}, {0x1f000, 0x1faff},
                            {0xe0000, 0x10ffff}};
@@ -106,7 +106,7 @@ void fold(std::string& out, char32_t c) {
   }
   if (c >= 0xc0 && c < 0x250) return append(out, latin[c - 0xc0] == '.' ? c : static_cast<char32_t>(latin[c - 0xc0]));
   if (c >= 0x1e00 && c < 0x1f00) return append(out, latin_additional[c - 0x1e00] == '.' ? c : static_cast<char32_t>(latin_additional[c - 0x1e00]));
-  if (c >= 0x300 && c < 0x370) return;  // an accent by itself
+  if ((c >= 0x300 && c < 0x370) || c == 0xad || (c >= 0x200b && c <= 0x200d)) return;  // an accent by itself, a soft hyphen, joiners
   if (c >= 0x370 && c < 0x400) return append(out, greek(c));
   if (c >= 0x400 && c < 0x530) return append(out, cyrillic(c));
   if (c >= 0x531 && c < 0x557) return append(out, c + 0x30);  // Armenian
@@ -173,9 +173,12 @@ std::string Words::digest() const { return sha256_hex(title + '\n' + labels + '\
 std::string Words::as_vector() const {
   std::string vector;
   std::set<std::string, std::less<>> seen;
-  const auto add = [&](const std::string& text, char weight) {
-    for (auto& word : words_of(text))
-      if (seen.insert(word).second) vector += (vector.empty() ? "'" : " '") + word + "':1" + weight;
+  const auto add = [&](std::string_view text, char weight) {
+    while (!text.empty()) {
+      const auto word = text.substr(0, text.find(' '));
+      text.remove_prefix(std::min(word.size() + 1, text.size()));
+      if (seen.emplace(word).second) vector.append(vector.empty() ? "'" : " '").append(word).append("':1").push_back(weight);
+    }
   };
   add(title, 'A');
   add(labels, 'B');

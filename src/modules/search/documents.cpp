@@ -1,0 +1,91 @@
+#include "documents.hpp"
+
+#include "store.hpp"
+
+namespace polyshop::search {
+namespace {
+
+constexpr std::int64_t batch_max = 20;      // rendered in a transaction: some milliseconds
+constexpr std::size_t waiting_max = 10'000;  // requests whose time is up are not taken out of the list one by one
+
+template <class Texts>
+void learn_languages(Tx& tx, const Texts& texts) {
+  bool is_any_new = false;
+  for (const auto& [language, text] : texts) is_any_new |= store::add_language(tx, language);
+  if (is_any_new) store::mark_all_stale(tx);
+}
+
+void put_product(Tx& tx, const ProductId& id, std::int64_t version, const Product* published) {
+  if (!store::put_product(tx, id, version, published)) return;
+  store::replace_memberships(tx, id, published ? published->category_ids : std::vector<CategoryId>{});
+  store::replace_skus(tx, id, published ? published->variants : std::vector<catalog::Variant>{});
+  if (published) learn_languages(tx, published->texts);
+  store::mark_stale(tx, id);
+}
+
+void render_product(Tx& tx, const ProductId& id, const std::vector<std::string>& languages) {
+  if (const auto sources = store::find_sources(tx, id, languages))
+    store::put_document(tx, store::find_document(tx, id), render(*sources));
+  else
+    store::delete_document(tx, id);
+  store::set_shown(tx, id);
+}
+
+}  // namespace
+
+void Progress::await(std::move_only_function<void()> resume) {
+  bool is_full = false;
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(resume));
+    is_full = waiting_.size() > waiting_max;
+  }
+  if (is_full) announce();  // who is woken too early looks and waits again
+}
+
+void Progress::announce() {
+  std::vector<std::move_only_function<void()>> waiting;
+  {
+    std::lock_guard lock(mutex_);
+    waiting.swap(waiting_);
+  }
+  for (auto& resume : waiting) resume();
+}
+
+void Documents::apply(Tx& tx, const catalog::ProductChanged& changed) {
+  put_product(tx, changed.product.id, changed.version, changed.product.state == catalog::State::published ? &changed.product : nullptr);
+}
+
+void Documents::apply(Tx& tx, const catalog::ProductRemoved& removed) { put_product(tx, removed.id, removed.version, nullptr); }
+
+void Documents::apply(Tx& tx, const catalog::CategoryChanged& changed) {
+  if (!store::put_category(tx, changed.category)) return;
+  learn_languages(tx, changed.category.texts);
+  store::mark_stale_in_category(tx, changed.category.id);
+}
+
+void Documents::apply(Tx& tx, const catalog::CategoryRemoved& removed) {
+  if (store::remove_category(tx, removed.id, removed.version)) store::mark_stale_in_category(tx, removed.id);
+}
+
+void Documents::apply(Tx& tx, const pricing::PricesChanged& changed) {
+  if (const auto product = store::put_prices(tx, changed.sku, changed.prices, changed.version)) store::mark_stale(tx, *product);
+}
+
+void Documents::apply(Tx& tx, const inventory::AvailabilityChanged& changed) {
+  if (const auto product = store::put_band(tx, changed.sku, changed.band, changed.version)) store::mark_stale(tx, *product);
+}
+
+void Documents::render_marked(const Call& call) {
+  const auto is_marked = [&] { return node_.db.read(call, [](Tx& tx) { return store::is_any_stale(tx); }); };
+  if (is_marked())
+    while (node_.db.write(call, [](Tx& tx) {
+      const auto taken = store::take_stale(tx, batch_max);
+      const auto languages = store::list_languages(tx);  // after the marks: a new language marks, and would be missed
+      for (const auto& id : taken) render_product(tx, id, languages);
+      return !taken.empty();
+    })) {}
+  progress_.announce();
+}
+
+}  // namespace polyshop::search

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "bus/node.hpp"
+#include "catalog/events.hpp"
+#include "catalog/facade.hpp"
+#include "inventory/events.hpp"
+#include "pricing/events.hpp"
+
+namespace polyshop::search {
+
+struct AuditFinding {
+  std::string check;
+  std::int64_t violations = 0;
+  std::string example;
+};
+
+// Requests that wait until something has been rendered.
+class Progress {
+ public:
+  void await(std::move_only_function<void()> resume);
+  void announce();
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::move_only_function<void()>> waiting_;
+};
+
+// Keeps the documents. An event is written down as what its source says now, and the product it concerns is marked; then
+// marked products are rendered, a few in a transaction. So it does not matter in which order the sources are heard, a
+// hundred events of one product cost one rendering, and a category of any size can be renamed.
+class Documents {
+ public:
+  explicit Documents(bus::Node& node) : node_(node) {}
+
+  void apply(Tx& tx, const catalog::ProductChanged& changed);
+  void apply(Tx& tx, const catalog::ProductRemoved& removed);
+  void apply(Tx& tx, const catalog::CategoryChanged& changed);
+  void apply(Tx& tx, const catalog::CategoryRemoved& removed);
+  void apply(Tx& tx, const pricing::PricesChanged& changed);
+  void apply(Tx& tx, const inventory::AvailabilityChanged& changed);
+
+  void render_marked(const Call& call);  // until none is left
+  Progress& progress() { return progress_; }
+
+  // Compares everything with its sources, a page at a time. What is on its way is waited for, as long as something comes.
+  std::vector<AuditFinding> audit(const Call& call, const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory);
+
+ private:
+  bus::Node& node_;
+  Progress progress_;
+};
+
+}  // namespace polyshop::search

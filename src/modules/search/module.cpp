@@ -1,0 +1,34 @@
+#include "module.hpp"
+
+#include "kernel/observe/log.hpp"
+
+namespace polyshop::search {
+
+Module::Module(Platform& platform, bus::Node& catalog, bus::Node& pricing, bus::Node& inventory) : node_(platform, "search"), documents_(node_), storefront_(node_) {
+  auto& products = node_.subscribe(catalog);
+  products.on<catalog::ProductChanged>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });
+  products.on<catalog::ProductRemoved>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });
+  products.on<catalog::CategoryChanged>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });
+  products.on<catalog::CategoryRemoved>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });
+  auto& prices = node_.subscribe(pricing);
+  prices.on<pricing::PricesChanged>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });
+  auto& bands = node_.subscribe(inventory);
+  bands.on<inventory::AvailabilityChanged>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });
+
+  for (auto* subscription : {&products, &prices, &bands}) subscription->on_progress([this] { render_marked(node_.system_call("documents")); });
+  // What an ended process left marked, and what other instances have rendered meanwhile.
+  node_.every("render documents", 1000, [this](const Call& call) { render_marked(call); });
+
+  add_routes(node_.routes(), storefront_, documents_.progress());
+}
+
+// A subscription goes on where this fails: the marks stay, and the job tries again.
+void Module::render_marked(const Call& call) {
+  try {
+    documents_.render_marked(call);
+  } catch (const std::exception& error) {
+    log::warning("documents could not be rendered", {{"error", error.what()}});
+  }
+}
+
+}  // namespace polyshop::search

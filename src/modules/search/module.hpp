@@ -1,0 +1,28 @@
+#pragma once
+
+#include "documents.hpp"
+#include "storefront.hpp"
+
+namespace polyshop::search {
+
+// The read side of storefronts. All it has follows from what catalog, pricing and inventory say; nobody calls it.
+class Module {
+ public:
+  Module(Platform& platform, bus::Node& catalog, bus::Node& pricing, bus::Node& inventory);
+  bus::Node& node() { return node_; }
+
+  // Whether the documents are what their sources say, check by check. Changes nothing but what was due anyway.
+  std::vector<AuditFinding> audit(const Call& call, const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory) {
+    return documents_.audit(call, catalog, pricing, inventory);
+  }
+
+ private:
+  void render_marked(const Call& call);
+  bus::Node node_;
+  Documents documents_;
+  Storefront storefront_;
+};
+
+void add_routes(http::ModuleRoutes routes, Storefront& storefront, Progress& progress);
+
+}  // namespace polyshop::search

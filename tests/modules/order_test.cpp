@@ -1,0 +1,278 @@
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "../../src/modules/cart/module.hpp"
+#include "../../src/modules/catalog/module.hpp"
+#include "../../src/modules/inventory/module.hpp"
+#include "../../src/modules/order/module.hpp"
+#include "../../src/modules/payment/module.hpp"
+#include "../../src/modules/pricing/module.hpp"
+#include "../../src/modules/shipping/module.hpp"
+#include "ground.hpp"
+#include "order/events.hpp"
+
+// From a cart to an order, with every module as it is.
+namespace polyshop::order {
+namespace {
+
+using http::Method;
+using tests::Ground;
+using tests::on_each_engine;
+
+struct Shop {
+  explicit Shop(Ground& ground)
+      : ground(ground),
+        catalog(ground.platform()),
+        pricing(ground.platform(), catalog.node(), catalog.facade()),
+        inventory(ground.platform(), catalog.facade()),
+        shipping(ground.platform()),
+        cart(ground.platform(), catalog.facade(), pricing.facade(), inventory.facade(), shipping.facade()),
+        payment(ground.platform(), cart.facade()),
+        order(ground.platform(), payment.node(), cart.facade(), inventory.facade(), payment.facade()) {
+    ground.open();
+    const auto system = ground.as_system();
+    catalog::CreateProduct lamp;
+    lamp.texts = {{"en", {Text<1, 300>("Lamp"), {}}}};
+    lamp.state = catalog::State::published;
+    lamp.variants = {{catalog::Sku("LAMP"), {}, 1000}};
+    catalog.facade().create_product(system, lamp);
+    pricing.facade().set_prices(system, {false, {{1, "LAMP", {{1999, eur()}}}}});
+    pricing.facade().set_tax(system, {"DE", {}, "VAT 19 %", *Decimal::parse("19"), true});
+    inventory.facade().import_stock(system, {false, {{1, "LAMP", 5, {}}}});
+    const auto zone = shipping.facade().create_zone(system, {Text<1, 100>("everywhere"), {}});
+    method = shipping.facade().create_method(system, {zone.id, {{"en", Text<1, 200>("Parcel")}}, shipping::RateKind::flat, {{eur(), {{{}, 490}}}}, {}}).id;
+    ground.deliver_events();
+  }
+  static Currency eur() { return *Currency::parse("EUR"); }
+
+  struct Shopper {
+    std::string cart;
+    std::string token;
+  };
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+
+  http::Response send(Method method, const std::string& target, const std::string& body = {}, Fields fields = {}) {
+    Call call = ground.call();
+    call.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    return ground.send(method, target, body, call, std::move(fields));
+  }
+  static std::string member(const http::Response& response, std::string_view name) {
+    const auto value = json::parse(response.body);
+    const auto* found = value.as_object().if_contains(name);
+    return !found ? "" : found->is_string() ? std::string(found->get_string()) : boost::json::serialize(*found);
+  }
+
+  // A cart that only lacks the payment and its completion.
+  Shopper fill(int quantity) {
+    const auto created = send(Method::post, "/v1/store/carts", R"({"currency":"EUR"})");
+    REQUIRE(created.status == 201);
+    Shopper shopper{"/v1/store/carts/" + member(created, "id"), ""};
+    for (const auto& [name, value] : created.fields)
+      if (name == "Cart-Token") shopper.token = value;
+    const Fields key{{"Cart-Token", shopper.token}};
+    REQUIRE(send(Method::post, shopper.cart + "/lines", fmt::format(R"({{"sku":"LAMP","quantity":{}}})", quantity), key).status == 200);
+    REQUIRE(send(Method::patch, shopper.cart, R"({"email":"ann@example.com","shipping_address":{"name":"Ann","line1":"Street 1","city":"Bonn","country":"DE"}})", key).status == 200);
+    REQUIRE(send(Method::put, shopper.cart + "/delivery", R"({"method_id":")" + method.str() + "\"}", key).status == 200);
+    return shopper;
+  }
+  void pay_with(const Shopper& shopper, const std::string& token) {
+    const auto session = send(Method::post, shopper.cart + "/payment-sessions", R"({"provider":"sandbox","token":")" + token + "\"}", {{"Cart-Token", shopper.token}, {"Idempotency-Key", unique()}});
+    REQUIRE(session.status == 201);
+  }
+  static std::string unique() {
+    static std::atomic<int> next = 0;
+    return "key-" + std::to_string(next++);
+  }
+  // Background work runs on the modules' own threads here: the request waits for the provider as it does in the program.
+  http::Response complete(const Shopper& shopper, const std::string& key) { return send(Method::post, shopper.cart + "/complete", {}, {{"Cart-Token", shopper.token}, {"Idempotency-Key", key}}); }
+
+  std::int64_t available() { return inventory.facade().get_availability(ground.as_system(), {{"LAMP"}})[0].available; }
+  void audit() {
+    for (const auto& finding : inventory.facade().audit(ground.as_system(), {})) CHECK_MESSAGE(finding.violations == 0, finding.check);
+    for (const auto& finding : payment.facade().audit(ground.as_system(), {})) CHECK_MESSAGE(finding.violations == 0, finding.check);
+    for (const auto& finding : order.facade().audit(ground.as_system(), {})) CHECK_MESSAGE(finding.violations == 0, finding.check);
+  }
+  void start() {
+    for (auto* node : ground.platform().nodes) node->start();
+  }
+  void stop() {
+    for (auto* node : ground.platform().nodes) node->stop();
+  }
+
+  Ground& ground;
+  catalog::Module catalog;
+  pricing::Module pricing;
+  inventory::Module inventory;
+  shipping::Module shipping;
+  cart::Module cart;
+  payment::Module payment;
+  Module order;
+  shipping::MethodId method;
+};
+
+void running(const std::function<void(Shop&)>& body) {
+  on_each_engine([&](Ground& ground) {
+    Shop shop(ground);
+    shop.start();
+    body(shop);
+    shop.stop();
+    shop.audit();
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a cart becomes an order, once") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(2);
+    CHECK(Shop::member(shop.complete(shopper, "first"), "code") == "cart_incomplete");
+    shop.pay_with(shopper, "tok_approve");
+    const auto placed = shop.complete(shopper, "k");
+    REQUIRE_MESSAGE(placed.status == 201, placed.body);
+    CHECK(Shop::member(placed, "state") == "placed");
+    CHECK(Shop::member(placed, "number") == "1000001");
+    CHECK(json::parse(placed.body).at("totals").at("total").as_int64() == 2 * 1999 + 490);
+    CHECK(shop.available() == 3);
+
+    const auto again = shop.complete(shopper, "k");
+    CHECK(again.status == 201);
+    CHECK(again.body == placed.body);
+    CHECK(std::ranges::any_of(again.fields, [](const auto& f) { return f.first == "Idempotency-Replayed"; }));
+    const auto other_key = shop.complete(shopper, "another");
+    CHECK(other_key.status == 200);
+    CHECK(other_key.body == placed.body);
+
+    const auto id = Shop::member(placed, "id");
+    CHECK(shop.send(Method::get, "/v1/store/orders/" + id, "", {{"Cart-Token", shopper.token}}).body == placed.body);
+    CHECK(shop.send(Method::get, "/v1/store/orders/" + id).status == 404);
+    CHECK(shop.ground.send(Method::get, "/v1/store/orders/" + id, "", shop.ground.as_customer("usr_somebody")).status == 404);
+    CHECK(shop.send(Method::post, shopper.cart + "/lines", R"({"sku":"LAMP","quantity":1})", {{"Cart-Token", shopper.token}}).status == 409);
+  });
+}
+
+TEST_CASE("declined: nothing is kept, and another attempt may succeed") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(5);
+    shop.pay_with(shopper, "tok_decline");
+    const auto declined = shop.complete(shopper, "one");
+    CHECK(declined.status == 402);
+    CHECK(Shop::member(declined, "code") == "payment_declined");
+    CHECK(shop.complete(shopper, "one").status == 402);
+    CHECK(shop.available() == 5);
+    shop.pay_with(shopper, "tok_approve");
+    CHECK(shop.complete(shopper, "two").status == 201);
+    CHECK(shop.complete(shopper, "one").status == 402);
+    CHECK(shop.available() == 0);
+  });
+}
+
+TEST_CASE("sold out: 409 with the lines, nothing charged") {
+  running([](Shop& shop) {
+    const auto first = shop.fill(4), second = shop.fill(2);
+    shop.pay_with(first, "tok_approve");
+    shop.pay_with(second, "tok_approve");
+    CHECK(shop.complete(first, "a").status == 201);
+    const auto sold_out = shop.complete(second, "b");
+    CHECK(sold_out.status == 409);
+    CHECK(Shop::member(sold_out, "code") == "sold_out");
+    CHECK(sold_out.body.find("/lines/0") != std::string::npos);
+    CHECK(shop.available() == 1);
+  });
+}
+
+TEST_CASE("a total that has changed since the payment was opened is not charged") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(1);
+    shop.pay_with(shopper, "tok_approve");
+    shop.pricing.facade().set_prices(shop.ground.as_system(), {false, {{1, "LAMP", {{2999, Shop::eur()}}}}});
+    const auto changed = shop.complete(shopper, "a");
+    CHECK(changed.status == 409);
+    CHECK(Shop::member(changed, "code") == "total_changed");
+    const auto cart = shop.send(Method::get, shopper.cart, "", {{"Cart-Token", shopper.token}});
+    CHECK(cart.body.find("price_changed") != std::string::npos);
+    CHECK(shop.available() == 5);
+  });
+}
+
+TEST_CASE("an unknown outcome is asked for and comes to one end") {
+  running([](Shop& shop) {
+    const auto after = shop.fill(1);
+    shop.pay_with(after, "tok_timeout_after");
+    // The provider is asked again after a while, which passes quickly here.
+    std::jthread time([&](std::stop_token stop) {
+      while (!stop.stop_requested()) {
+        shop.ground.clock().advance(10);
+        std::this_thread::yield();
+      }
+    });
+    const auto answer = shop.complete(after, "after");
+    time.request_stop();
+    CHECK(answer.status == 201);
+    CHECK(shop.available() == 4);
+  });
+}
+
+TEST_CASE("ten completions of one cart make one order and one charge") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(1);
+    shop.pay_with(shopper, "tok_approve");
+    std::vector<int> statuses(10);
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 0; i < statuses.size(); ++i) threads.emplace_back([&, i] { statuses[i] = shop.complete(shopper, i % 2 ? "same" : "key-" + std::to_string(i)).status; });
+    }
+    CHECK(std::ranges::all_of(statuses, [](int status) { return status == 201 || status == 200 || status == 409; }));
+    CHECK(std::ranges::count(statuses, 201) >= 1);
+    CHECK(shop.available() == 4);
+    CHECK(shop.order.facade().export_orders(shop.ground.as_system(), {}).size() == 1);
+    std::int64_t captured = 0;
+    for (const auto& payment : shop.payment.facade().export_payments(shop.ground.as_system(), {})) captured += payment.captured;
+    CHECK(captured == 1999 + 490);
+  });
+}
+
+TEST_CASE("the last five are wanted by twenty") {
+  running([](Shop& shop) {
+    std::vector<Shop::Shopper> shoppers;
+    for (int i = 0; i < 20; ++i) {
+      shoppers.push_back(shop.fill(1));
+      shop.pay_with(shoppers.back(), "tok_approve");
+    }
+    std::atomic<int> placed = 0, sold_out = 0;
+    {
+      std::vector<std::jthread> threads;
+      for (const auto& shopper : shoppers)
+        threads.emplace_back([&] {
+          const auto answer = shop.complete(shopper, "buy");
+          placed += answer.status == 201;
+          sold_out += answer.status == 409 && Shop::member(answer, "code") == "sold_out";
+        });
+    }
+    CHECK(placed == 5);
+    CHECK(sold_out == 15);
+    CHECK(shop.available() == 0);
+  });
+}
+
+TEST_CASE("cancelling refunds and restocks, once") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(3);
+    shop.pay_with(shopper, "tok_approve");
+    const auto placed = shop.complete(shopper, "k");
+    REQUIRE(placed.status == 201);
+    const auto target = "/v1/admin/orders/" + Shop::member(placed, "id");
+    auto staff = shop.ground.as_staff({"order.read", "order.write"});
+    staff.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto cancelled = shop.ground.send(Method::post, target + "/cancellations", R"({"reason":"changed their mind"})", staff, {{"Idempotency-Key", "c"}});
+    REQUIRE_MESSAGE(cancelled.status == 201, cancelled.body);
+    CHECK(shop.available() == 5);
+    CHECK(Shop::member(shop.ground.send(Method::get, target, "", staff), "state") == "cancelled");
+    CHECK(shop.ground.send(Method::post, target + "/cancellations", R"({"reason":"again"})", staff, {{"Idempotency-Key", "d"}}).status == 409);
+    const auto payments = shop.payment.facade().export_payments(shop.ground.as_system(), {});
+    CHECK(payments[0].refunded == payments[0].captured);
+    CHECK(shop.ground.send(Method::get, target + "/history", "", staff).body.find("changed their mind") != std::string::npos);
+  });
+}
+
+}  // namespace polyshop::order

@@ -1,0 +1,66 @@
+#include "replay_orders/report.hpp"
+
+#include <cstdio>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "kernel/types/money.hpp"
+
+namespace polyshop::replay {
+namespace {
+
+const bool is_terminal = isatty(STDERR_FILENO) != 0;
+
+}  // namespace
+
+Report::~Report() { clear_progress(); }
+
+void Report::clear_progress() {
+  if (is_drawn_) fmt::print(stderr, "\r\033[K");
+  is_drawn_ = false;
+}
+
+void Report::step(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  clear_progress();
+  fmt::print("{}\n", text);
+  std::fflush(stdout);
+}
+
+void Report::mismatch(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  clear_progress();
+  ++mismatches_;
+  fmt::print(stderr, "replay: {}\n", text);
+}
+
+void Report::progress(std::string_view what, std::int64_t done, std::int64_t of) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto pause = is_terminal ? std::chrono::milliseconds(200) : std::chrono::milliseconds(5000);
+  const std::lock_guard lock(mutex_);
+  if (what != what_) {
+    what_ = what;
+    start_ = now;
+    next_ = now + pause;
+  }
+  if (now < next_) return;
+  next_ = now + pause;
+  const auto rate = static_cast<double>(done) / std::chrono::duration<double>(now - start_).count();
+  fmt::print(stderr, "{}{}: {} of {}, {:.0f} a second{}", is_terminal ? "\r" : "", what, done, of, rate, is_terminal ? "\033[K" : "\n");
+  is_drawn_ = is_terminal;
+}
+
+std::int64_t Report::mismatches() const {
+  const std::lock_guard lock(mutex_);
+  return mismatches_;
+}
+
+std::string amount_text(std::int64_t pence) {
+  auto text = format_amount(pence, *Currency::parse("GBP"));
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  for (auto at = text.find('.'); at > first + 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+}  // namespace polyshop::replay
