@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,7 +106,7 @@ Process::Process(const std::vector<std::string>& arguments, const Variables& var
     ::close(output_);
     throw refuse(error);
   }
-  process_ = ::pidfd_open(id_, 0);
+  process_ = static_cast<int>(::syscall(SYS_pidfd_open, id_, 0));  // glibc 2.36 declares its function wrongly for C++
   if (process_ < 0) die("a process without a descriptor");
 }
 

@@ -23,7 +23,7 @@ void refuse_card_numbers(const json::Value& value) {
   } else if (const auto* text = value.if_string()) {
     check(*text);
   } else if (value.is_number()) {
-    check(boost::json::serialize(value));
+    check(json::from_value<json::Raw>(value, json::Mode::lenient).text);
   }
 }
 
