@@ -189,34 +189,17 @@ TEST_CASE("a customer keeps addresses that nobody else sees") {
     const std::string all = "/v1/store/customers/me/addresses";
     const auto made = shop.ground.send(Method::post, all, home, call);
     REQUIRE(made.status == 201);
-    CHECK(field(made, "ETag") == "\"1\"");
-    const auto target = all + "/" + as<StoredAddress>(made).id.str();
-    CHECK(field(made, "Location") == target);
+    const auto target = field(made, "Location");
     CHECK(code(shop.ground.send(Method::post, all, R"({"name":"A","line1":"1","city":"B","country":"XX"})", call)) == "unknown_country");
-
-    const auto changed = shop.ground.send(Method::patch, target, R"({"city":"Berlin","postal_code":null})", call, {{"If-Match", "\"1\""}});
-    REQUIRE(changed.status == 200);
-    const auto address = as<StoredAddress>(changed);
-    CHECK(address.address.city == "Berlin");
-    CHECK(address.address.line1 == "1 Hill");
-    CHECK_FALSE(address.address.postal_code.has_value());
-    CHECK(address.version == 2);
-    CHECK(shop.ground.send(Method::patch, target, R"({"city":"Rome"})", call, {{"If-Match", "\"1\""}}).status == 412);
-    CHECK(shop.ground.send(Method::patch, target, R"({"city":"Rome"})", call).status == 200);
-    CHECK(code(shop.ground.send(Method::patch, target, R"({"country":"XX"})", call)) == "unknown_country");
-    CHECK(shop.ground.send(Method::patch, target, R"({"city":null})", call).status == 422);
-    CHECK(shop.ground.send(Method::patch, target, R"({"city":""})", call).status == 422);
-    CHECK(shop.ground.send(Method::get, target, "", call).body.find("Rome") != std::string::npos);
-
+    const std::string moved = R"({"name":"A","line1":"1","city":"Berlin","country":"DE"})";
+    CHECK(shop.ground.send(Method::put, target, moved, call, {{"If-Match", "\"1\""}}).status == 200);
+    CHECK(shop.ground.send(Method::put, target, moved, call, {{"If-Match", "\"1\""}}).status == 412);
+    CHECK(shop.ground.send(Method::get, target, "", call).body.find("Berlin") != std::string::npos);
     CHECK(shop.ground.send(Method::get, target, "", bobs).status == 404);
-    CHECK(shop.ground.send(Method::patch, target, R"({"city":"Oslo"})", bobs).status == 404);
+    CHECK(shop.ground.send(Method::put, target, moved, bobs).status == 404);
     CHECK(shop.ground.send(Method::del, target, "", bobs).status == 404);
-    CHECK(shop.ground.send(Method::get, all, "", bobs).body.find("Rome") == std::string::npos);
-
-    CHECK(shop.ground.send(Method::del, target, "", call, {{"If-Match", "\"1\""}}).status == 412);
-    CHECK(shop.ground.send(Method::del, target, "", call, {{"If-Match", "\"3\""}}).status == 204);
+    CHECK(shop.ground.send(Method::del, target, "", call).status == 204);
     CHECK(shop.ground.send(Method::get, target, "", call).status == 404);
-    CHECK(shop.ground.send(Method::del, target, "", call).status == 404);
   });
 }
 
@@ -233,7 +216,7 @@ TEST_CASE("of several changes of one version of an address, one is made") {
         for (int i = 0; i < 4; ++i)
           threads.emplace_back([&, i] {
             start.arrive_and_wait();
-            const auto status = shop.ground.send(Method::patch, target, R"({"city":"City )" + std::to_string(i) + "\"}", call, {{"If-Match", "\"1\""}}).status;
+            const auto status = shop.ground.send(Method::put, target, R"({"name":"A","line1":"1","country":"DE","city":"City )" + std::to_string(i) + "\"}", call, {{"If-Match", "\"1\""}}).status;
             if (status == 200) ++done;
             if (status == 412) ++refused;
           });

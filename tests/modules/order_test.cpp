@@ -201,9 +201,10 @@ TEST_CASE("an unknown outcome is asked for and comes to one end") {
     shop.pay_with(after, "tok_timeout_after");
     // The provider is asked again after a while, which passes quickly here.
     std::jthread time([&](std::stop_token stop) {
-      while (!stop.stop_requested()) {
-        shop.ground.clock().advance(10);
-        std::this_thread::yield();
+      const auto start = std::chrono::steady_clock::now();
+      for (Timestamp passed = 0; !stop.stop_requested(); std::this_thread::yield()) {
+        const Timestamp now = 20 * std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+        shop.ground.clock().advance(now - std::exchange(passed, now));
       }
     });
     const auto answer = shop.complete(after, "after");
@@ -244,7 +245,7 @@ TEST_CASE("the last five are wanted by twenty") {
       std::vector<std::jthread> threads;
       for (const auto& shopper : shoppers)
         threads.emplace_back([&] {
-          const auto answer = shop.complete(shopper, "buy");
+          const auto answer = shop.complete(shopper, Shop::unique());
           placed += answer.status == 201;
           sold_out += answer.status == 409 && Shop::member(answer, "code") == "sold_out";
         });

@@ -40,8 +40,35 @@ struct Shop {
   void publish(bus::Node& node, const E& event) {
     node.db.write(ground.as_system(), [&](Tx& tx) { tx.publish(event); });
   }
-  void price(const std::string& sku, std::vector<Money> prices, std::int64_t version = 1) { publish(pricing, pricing::PricesChanged{sku, std::move(prices), version}); }
-  void band(const std::string& sku, Band band, std::int64_t version = 1) { publish(inventory, inventory::AvailabilityChanged{sku, band, version}); }
+  void price(const std::string& sku, std::vector<Money> prices, std::int64_t version = 1) {
+    said_prices[sku] = {sku, prices, version};
+    publish(pricing, pricing::PricesChanged{sku, std::move(prices), version});
+  }
+  void band(const std::string& sku, Band band, std::int64_t version = 1) {
+    said_bands[sku] = {sku, band, version};
+    publish(inventory, inventory::AvailabilityChanged{sku, band, version});
+  }
+
+  // What the two nodes would export, a page at a time.
+  template <class Item>
+  static std::vector<Item> page_of(const std::map<std::string, Item>& said, const std::string& after, std::int64_t limit) {
+    std::vector<Item> page;
+    for (auto at = said.upper_bound(after); at != said.end() && static_cast<std::int64_t>(page.size()) < limit; ++at) page.push_back(at->second);
+    return page;
+  }
+  // The violations of each check that has some.
+  std::map<std::string, std::int64_t> audit() {
+    pricing::Facade prices;
+    prices.export_prices = [this](const Call&, const pricing::ExportPrices& wanted) { return page_of(said_prices, wanted.after, wanted.limit); };
+    inventory::Facade bands;
+    bands.export_bands = [this](const Call&, const inventory::ExportBands& wanted) { return page_of(said_bands, wanted.after, wanted.limit); };
+    std::map<std::string, std::int64_t> violations;
+    for (const auto& finding : search.audit(ground.as_system(), catalog.facade(), prices, bands)) {
+      CHECK(finding.example.empty() == (finding.violations == 0));
+      if (finding.violations) violations[finding.check] = finding.violations;
+    }
+    return violations;
+  }
 
   http::Response get(const std::string& target, const std::string& language = "en", std::vector<std::pair<std::string, std::string>> fields = {}) {
     auto call = ground.call();
@@ -69,6 +96,8 @@ struct Shop {
   }
 
   Ground& ground;
+  std::map<std::string, pricing::PricesOfSku> said_prices;
+  std::map<std::string, inventory::BandOfSku> said_bands;
   catalog::Module catalog;
   bus::Node pricing;
   bus::Node inventory;

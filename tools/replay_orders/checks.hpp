@@ -24,7 +24,7 @@ struct Placed {
 Placed place(const std::vector<Invoice>& invoices, int port, int shoppers, Report& report);
 
 // What must hold once everything was sold: no stock is left or reserved, no reservation is open, and nothing more can be bought.
-void check_stock(live::Staff& staff, std::size_t products, Report& report);
+void check_stock(live::Staff& staff, const std::vector<online_retail::Product>& products, Report& report);
 void check_reservations(live::Staff& staff, Report& report);
 void check_sold_out(const std::vector<online_retail::Product>& products, int port, int shoppers, Report& report);
 void check_audit(live::Shop& shop, std::string_view when, Report& report);

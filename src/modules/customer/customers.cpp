@@ -18,7 +18,20 @@ void check(const Address& address) {
 void check_password(const std::string& password, const std::string& email) {
   const auto length = code_points(password);
   if (length < 10 || length > 200) throw Problem::invalid("bad_password", fmt::format("A password has 10 to 200 characters; this one has {}.", length), "/password");
-  if (password == email) throw Problem::invalid("bad_password", "Choose a password other than your e-mail address.", "/password");
+  const auto lower = [](std::string text) {
+    for (auto& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    return text;
+  };
+  if (lower(password) == lower(email)) throw Problem::invalid("bad_password", "Choose a password other than your e-mail address.", "/password");
+}
+
+// An import is read leniently; what is kept must be readable strictly again.
+void check_limits(const Address& address) {
+  try {
+    json::from_text<Address>(json::to_text(address), json::Mode::strict);
+  } catch (const Problem& problem) {
+    throw Problem::invalid("bad_address", "The address is not complete or too long: " + problem.detail);
+  }
 }
 
 Customer profile_of(const auth::User& user, Timestamp now) { return {CustomerId::same_as(user.id), user.id, user.email, "", "", "", 1, now}; }
@@ -130,7 +143,7 @@ StoredAddress Customers::change_address(const Call& call, const AddressId& id, c
     if (!stored) throw Problem::not_found("address", id.view());
     match.check(stored->version);
     stored->address = address;
-    store::update_address(tx, customer, *stored);
+    if (!store::update_address(tx, customer, *stored)) throw Problem::precondition_failed("The address has changed since you read it; read it again and repeat your change.");
     ++stored->version;
     return *stored;
   });
@@ -150,7 +163,10 @@ ImportResult Customers::import(const Call& call, const ImportCustomers& rows) {
       if (!is_email(row.email)) throw Problem::invalid("bad_email", fmt::format("This is no e-mail address: {}.", row.email.empty() ? "(empty)" : "it needs a part, one @ and a domain"));
       if (code_points(row.first_name.value_or("")) > 100 || code_points(row.last_name.value_or("")) > 100) throw Problem::invalid("bad_name", "A name has at most 100 characters.");
       if (code_points(row.phone.value_or("")) > 40) throw Problem::invalid("bad_phone", "A telephone number has at most 40 characters.");
-      if (row.address) check(*row.address);
+      if (row.address) {
+        check(*row.address);
+        check_limits(*row.address);
+      }
       auto users = auth_.find_user(plain, {auth::UserKind::customer, row.email});
       const bool is_new = users.empty();
       if (rows.dry_run && is_new) {

@@ -60,8 +60,8 @@ std::optional<StoredAddress> find_address(Tx& tx, const CustomerId& customer, co
   return stored(std::move(*row));
 }
 
-void update_address(Tx& tx, const CustomerId& customer, const StoredAddress& address) {
-  tx.exec("UPDATE customer_address SET address = :address, version = version + 1 WHERE customer_id = :customer AND id = :id"_sql, db::Json<Address>{address.address}, customer, address.id);
+bool update_address(Tx& tx, const CustomerId& customer, const StoredAddress& address) {
+  return tx.exec("UPDATE customer_address SET address = :address, version = version + 1 WHERE customer_id = :customer AND id = :id AND version = :version"_sql, db::Json<Address>{address.address}, customer, address.id, address.version) == 1;
 }
 
 bool delete_address(Tx& tx, const CustomerId& customer, const AddressId& id) { return tx.exec("DELETE FROM customer_address WHERE customer_id = :customer AND id = :id"_sql, customer, id) == 1; }

@@ -27,7 +27,7 @@ std::vector<Customer> list_customers(Tx& tx, const std::optional<CustomerId>& af
 void insert_address(Tx& tx, const CustomerId& customer, const StoredAddress& address);
 std::vector<StoredAddress> list_addresses(Tx& tx, const CustomerId& customer);
 std::optional<StoredAddress> find_address(Tx& tx, const CustomerId& customer, const AddressId& id);
-void update_address(Tx& tx, const CustomerId& customer, const StoredAddress& address);
+bool update_address(Tx& tx, const CustomerId& customer, const StoredAddress& address);  // where the version is address.version
 bool delete_address(Tx& tx, const CustomerId& customer, const AddressId& id);
 
 }  // namespace store
