@@ -9,6 +9,7 @@
 #include "bus/subscription.hpp"
 #include "kernel/config/config.hpp"
 #include "kernel/facade/operation.hpp"
+#include "kernel/http/cache.hpp"
 #include "kernel/http/route.hpp"
 #include "kernel/security/password.hpp"
 
@@ -24,6 +25,7 @@ struct Platform {
   Metrics& metrics;
   const Clock& clock;
   http::Routes& routes;
+  http::ResponseCache& cache;               // of public answers: a module invalidates what its changes concern
   PasswordHasher& hasher;
   DatabaseOptions database;                 // engine, folder, url: the same for every module here
   Binding binding = Binding::local;

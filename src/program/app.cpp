@@ -23,6 +23,8 @@ DatabaseOptions database_of(Config& config, const std::filesystem::path& data) {
   options.url = config.secret("database.url", "PostgreSQL: how to connect, as libpq takes it, such as postgresql://shop:secret@db/shop.");
   options.read_lanes = static_cast<std::size_t>(config.integer("database.read_lanes", 2, 1, 64, "SQLite: connections that read, for each module."));
   options.lanes = static_cast<std::size_t>(config.integer("database.lanes", 4, 1, 64, "PostgreSQL: connections, for each module."));
+  const auto ballast = config.integer("database.ballast_mib", 16, 0, 100'000, "SQLite: room in the data folder that is kept for the day on which the disk is full.");
+  if (options.engine == Engine::sqlite) options.ballast = std::make_shared<db::Ballast>(data / "ballast", static_cast<std::uintmax_t>(ballast) * 1024 * 1024);
   options.queue_max = static_cast<std::size_t>(config.integer("database.queue", 4096, 16, 1'000'000, "Transactions that may wait for each module's database; further ones are answered 503."));
   if (options.engine == Engine::postgresql && options.url.empty())
     throw Problem::invalid("bad_setting", "database.engine is postgresql and database.url is not set. Say how to connect, such as postgresql://shop:secret@db/shop.");
@@ -39,6 +41,8 @@ http::ServerOptions server_of(Config& config, const std::filesystem::path& data)
   options.connections_max = static_cast<std::size_t>(config.integer("http.connections_max", 20'000, 10, 1'000'000, "Connections at a time; further ones are closed."));
   options.drain_ms = static_cast<int>(config.integer("http.drain_ms", 500, 0, 600'000, "How long requests are still accepted after SIGTERM, while /readyz says 503 already."));
   options.request_seconds_max = static_cast<int>(config.integer("http.request_max_s", 30, 3, 600, "How long a request may take in all."));
+  options.client_requests_per_minute = config.integer("http.client_requests_per_minute", 0, 0, 10'000'000, "How many requests a minute one client address may make, in each process; further ones are answered 429. 0 sets no limit.");
+  options.trusted_proxies = config.list("http.trusted_proxies", {}, "Addresses and networks of load balancers, such as 10.0.0.0/8, whose X-Forwarded-For says who the client is.");
   options.access_log = config.boolean("http.access_log", true, "Whether every request is logged.");
   return options;
 }
@@ -51,7 +55,11 @@ App::App(Config& config, std::filesystem::path data)
       log_format_(config.choice("log.format", "automatic", {"automatic", "json", "terminal"}, "How the log is written; automatic is for people where standard error is a terminal.")),
       log_level_(config.choice("log.level", "info", {"debug", "info", "warning", "error"}, "The least important lines that are written.")),
       hasher_(hasher_of(config)),
-      platform_{config, metrics_, clock_, routes_, hasher_, database_of(config, data_),
+      database_(database_of(config, data_)),
+      cache_(static_cast<std::size_t>(config.integer("http.cache_mib", 64, 0, 1'000'000, "Memory for finished answers to public requests; 0 keeps none.")) * 1024 * 1024,
+             // Other instances on the same PostgreSQL change things without a word to this one.
+             database_.engine == Engine::sqlite ? http::ResponseCache::Duration::max() : std::chrono::milliseconds(250)),
+      platform_{config, metrics_, clock_, routes_, cache_, hasher_, database_,
                 *json::enum_value<Binding>(config.choice("facade.binding", "local", {"local", "loopback"}, "How modules call each other: directly, or through the serialiser as another process would."))},
       auth_(platform_),
       customer_(platform_, auth_.node(), auth_.facade()),
@@ -65,7 +73,7 @@ App::App(Config& config, std::filesystem::path data)
       search_(platform_, catalog_.node(), pricing_.node(), inventory_.node()),
       notification_(platform_, order_.node(), order_.facade()) {
   add_control_routes();
-  server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, clock_, metrics_);
+  server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, cache_, clock_, metrics_);
   server_->set_authenticate([this, authenticate = facade::connect(auth_.facade(), "auth", "http", platform_.binding, metrics_).authenticate](const Call& call, const std::string& token) {
     const auto principal = authenticate(call, {token});
     Actor actor;
@@ -112,7 +120,10 @@ void App::start() {
   for (auto* node : platform_.nodes) node->start();
 }
 
-void App::serve() { server_->start(); }
+void App::serve() {
+  if (database_.ballast) database_.ballast->take();
+  server_->start();
+}
 
 void App::stop() {
   server_->stop();

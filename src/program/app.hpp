@@ -52,6 +52,8 @@ class App {
   Metrics metrics_;
   http::Routes routes_;
   PasswordHasher hasher_;
+  const DatabaseOptions database_;
+  http::ResponseCache cache_;
   Platform platform_;
 
   // In the order of the facade graph; destroyed in reverse.

@@ -125,7 +125,7 @@ std::vector<ImportFault> ProductRows::send(const Call& call, const std::vector<R
       if (repriced[i] == with_price) wanted.rows.push_back(rows[i].product);
     if (wanted.rows.empty()) continue;
     const auto result = shop_.catalog.import_products(call, wanted);
-    for (const auto& fault : result.faults) faults[fault.line] = {fault.line, fault.code, fault.detail};
+    for (const auto& fault : result.faults) faults[fault.line] = fault;
     if (with_price) continue;
     counts.unchanged += result.unchanged;
     counts.changed += result.created + result.changed;
@@ -147,7 +147,7 @@ std::vector<ImportFault> ProductRows::send(const Call& call, const std::vector<R
     for (const auto& fault : shop_.pricing.set_prices(call, prices).faults) {
       const auto row = std::ranges::find(rows, fault.line, [](const auto& r) { return r.product.line; });
       --(known[static_cast<std::size_t>(row - rows.begin())] ? counts.changed : counts.created);
-      faults[fault.line] = {fault.line, fault.code, fault.detail};
+      faults[fault.line] = fault;
     }
   std::vector<ImportFault> all;
   for (auto& [line, fault] : faults) all.push_back(std::move(fault));
@@ -172,9 +172,7 @@ std::vector<ImportFault> StockRows::send(const Call& call, const std::vector<Row
   const auto result = shop_.inventory.import_stock(call, {options_.dry_run, rows});
   counts.changed += result.changed;
   counts.unchanged += result.unchanged;
-  std::vector<ImportFault> faults;
-  for (const auto& fault : result.faults) faults.push_back({fault.line, fault.code, fault.detail});
-  return faults;
+  return result.faults;
 }
 
 // --- customers -----------------------------------------------------------------------------------------------------
@@ -230,9 +228,7 @@ std::vector<ImportFault> CustomerRows::send(const Call& call, const std::vector<
   counts.created += result.created;
   counts.changed += result.changed;
   counts.unchanged += result.unchanged;
-  std::vector<ImportFault> faults;
-  for (const auto& fault : result.faults) faults.push_back({fault.line, fault.code, fault.detail});
-  return faults;
+  return result.faults;
 }
 
 }  // namespace polyshop

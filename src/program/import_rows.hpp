@@ -6,12 +6,6 @@
 // What a kind of file is made of: how a record is read, and what happens to the rows of a batch.
 namespace polyshop {
 
-struct ImportFault {
-  std::int64_t line = 0;  // of the file
-  std::string code;
-  std::string detail;
-};
-
 struct ImportCounts {
   std::int64_t rows = 0;  // = created + changed + unchanged + left_aside
   std::int64_t created = 0;

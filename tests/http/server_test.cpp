@@ -27,12 +27,20 @@ struct Names {
 };
 BOOST_DESCRIBE_STRUCT(Names, (), (name))
 
+struct Paging {
+  std::optional<Range<1, 100>> limit;
+  std::optional<std::string> cursor;
+};
+BOOST_DESCRIBE_STRUCT(Paging, (), (limit, cursor))
+
 struct Running {
   SystemClock clock;
   Metrics metrics;
   Routes routes;
+  ResponseCache cache{1024 * 1024};
   std::unique_ptr<Server> server;
   std::latch* gate = nullptr;
+  std::atomic<int> asked = 0;
 
   explicit Running(ServerOptions options = {}) {
     ModuleRoutes table(routes, "test");
@@ -54,10 +62,22 @@ struct Running {
       return deferred;
     });
     table.get("/v1/broken", "Fail", everyone(), [](const Call&) -> Response { throw std::runtime_error("secret text of a database"); });
+    table.get("/v1/counted", "Say how often this was asked, to everybody", everyone(), [this](const Call& call) {
+      Response response;
+      response.fields = {{"ETag", "\"e\""}};
+      response.body = fmt::format(R"({{"asked":{},"language":"{}"}})", ++asked, call.language);
+      response.cached_under = "counted";
+      return response;
+    });
+    table.get("/v1/letters", "A list of a letter", everyone(), [](const Call&, const Params<Paging>& wanted) {
+      const auto at = cursor_as<std::int64_t>(wanted.cursor).value_or(0);
+      return Listed<std::string>{{std::string(1, static_cast<char>('a' + at))}, at < 2 ? cursor_of(at + 1) : "", {}, {}};
+    });
+    table.post("/v1/keyed", "Say who asks", everyone(), [](const Call& call) { return Greeting{call.actor.id}; });
     options.listen = "127.0.0.1:0";
     options.drain_ms = 0;
     options.access_log = false;
-    server = std::make_unique<Server>(options, routes, clock, metrics);
+    server = std::make_unique<Server>(options, routes, cache, clock, metrics);
     server->start();
   }
   Client client() const { return {"127.0.0.1", server->port()}; }
@@ -152,6 +172,92 @@ TEST_CASE("what a client gets when something is wrong") {
   CHECK(client.send(Method::get, "/v1/greetings/Ann", {}, {{"X-Request-Id", "abc-12345"}}).field("X-Request-Id") == "abc-12345");
 }
 
+TEST_CASE("a public answer is made once for each language and query, until what it depends on changes") {
+  Running running;
+  auto client = running.client();
+  const auto get = [&](const std::string& target, std::vector<std::pair<std::string, std::string>> fields = {}) { return client.send(Method::get, target, {}, fields); };
+  const auto first = get("/v1/counted");
+  CHECK(first.body == R"({"asked":1,"language":"en"})");
+  const auto second = get("/v1/counted");
+  CHECK(second.status == 200);
+  CHECK(second.body == first.body);
+  CHECK(second.field("ETag") == "\"e\"");
+  CHECK(second.field("Content-Type") == "application/json");
+  CHECK(second.field("X-Request-Id") != first.field("X-Request-Id"));
+  CHECK(get("/v1/counted", {{"X-Request-Id", "abc-12345"}}).field("X-Request-Id") == "abc-12345");
+
+  const auto held = get("/v1/counted", {{"If-None-Match", "W/\"e\""}});
+  CHECK(held.status == 304);
+  CHECK(held.body.empty());
+  CHECK(held.field("ETag") == "\"e\"");
+  CHECK(get("/v1/counted", {{"If-None-Match", "\"other\""}}).status == 200);
+  const auto head = exchange(running.server->port(), "HEAD /v1/counted HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  CHECK(head.find("Content-Length: 27\r\n") != std::string::npos);
+  CHECK(head.ends_with("\r\n\r\n"));
+  CHECK(running.asked == 1);
+
+  CHECK(get("/v1/counted", {{"Accept-Language", "de"}}).body == R"({"asked":2,"language":"de"})");
+  // Of whom it is known who asks, the route decides.
+  CHECK(get("/v1/counted", {{"Authorization", "Bearer x"}}).body == R"({"asked":3,"language":"en"})");
+  running.cache.invalidate("counted");
+  CHECK(get("/v1/counted").body == R"({"asked":4,"language":"en"})");
+  CHECK(get("/v1/counted").body == R"({"asked":4,"language":"en"})");
+}
+
+TEST_CASE("a list says where it goes on, and what a client holds is not sent again") {
+  Running running;
+  auto client = running.client();
+  auto target = std::string("/v1/letters?limit=1");
+  std::string letters;
+  while (true) {
+    const auto page = client.send(Method::get, target);
+    letters += json::parse(page.body).at("data").at(0).as_string();
+    const auto link = page.field("Link");
+    if (link.empty()) break;
+    REQUIRE(link.starts_with("</v1/letters?limit=1&cursor="));
+    REQUIRE(link.ends_with(">; rel=\"next\""));
+    target = link.substr(1, link.find('>') - 1);
+  }
+  CHECK(letters == "abc");
+  CHECK(client.send(Method::get, "/v1/greetings/Ann", {}, {{"If-None-Match", "\"7\""}}).status == 304);
+  CHECK(client.send(Method::get, "/v1/greetings/Ann", {}, {{"If-None-Match", "\"8\""}}).status == 200);
+}
+
+TEST_CASE("each client has its limit, behind a trusted proxy too") {
+  ServerOptions options;
+  options.client_requests_per_minute = 3;
+  options.trusted_proxies = {"127.0.0.1"};
+  Running running(options);
+  auto client = running.client();
+  const auto ask = [&](const std::string& from) { return client.send(Method::get, "/v1/counted", {}, {{"X-Forwarded-For", from}}); };
+  for (int left = 2; left >= 0; --left) {
+    const auto answer = ask("198.51.100.7");
+    CHECK(answer.status == 200);
+    CHECK(answer.field("RateLimit-Policy") == "\"client\";q=3;w=60");
+    CHECK(answer.field("RateLimit").starts_with(fmt::format("\"client\";r={};t=", left)));
+  }
+  const auto refused = ask("198.51.100.7");
+  CHECK(refused.status == 429);
+  CHECK(json::parse(refused.body).at("code").as_string() == "too_many_requests");
+  CHECK(!refused.field("Retry-After").empty());
+  CHECK(ask("198.51.100.8").status == 200);
+}
+
+TEST_CASE("guests with the same idempotency key are told apart by their carts' tokens") {
+  Running running;
+  auto client = running.client();
+  const auto principal = [&](const std::string& token) {
+    std::vector<std::pair<std::string, std::string>> fields{{"Idempotency-Key", "k1"}};
+    if (!token.empty()) fields.emplace_back("Cart-Token", token);
+    return std::string(json::parse(client.send(Method::post, "/v1/keyed", {}, fields).body).at("text").as_string());
+  };
+  CHECK(principal("") == "");
+  CHECK(principal("one").starts_with("guest_"));
+  CHECK(principal("one") == principal("one"));
+  CHECK(principal("one") != principal("two"));
+  CHECK(principal("one").find("one") == std::string::npos);
+}
+
 TEST_CASE("a full queue is answered 503 at once, and stopping finishes what is in flight") {
   ServerOptions options;
   options.workers_per_module = 1;
@@ -189,7 +295,7 @@ TEST_CASE("an address in use and one that is none are told") {
   const auto code = [&](const std::string& listen) -> std::string {
     options.listen = listen;
     Routes none;
-    Server server(options, none, running.clock, running.metrics);
+    Server server(options, none, running.cache, running.clock, running.metrics);
     try {
       server.start();
     } catch (const Problem& problem) {

@@ -34,7 +34,7 @@ struct Shop {
     return call;
   }
 
-  ImportStockResult count(std::vector<ImportedStock> rows, bool dry_run = false) const { return stock.import_stock(call(), {dry_run, std::move(rows)}); }
+  ImportResult count(std::vector<ImportedStock> rows, bool dry_run = false) const { return stock.import_stock(call(), {dry_run, std::move(rows)}); }
   void put(const std::string& sku, std::int64_t quantity, std::optional<std::string> location = {}) const { REQUIRE(count({{1, sku, quantity, std::move(location)}}).faults.empty()); }
   Reservation reserve(const std::string& reference, std::vector<StockLine> lines) const { return stock.reserve(call(), {reference, std::move(lines)}); }
   std::int64_t available(const std::string& sku) const { return stock.get_availability(call(), {{sku}}).at(0).available; }

@@ -37,6 +37,7 @@ class Ground {
   ManualClock clock_;
   Metrics metrics_;
   http::Routes routes_;
+  http::ResponseCache cache_{16 * 1024 * 1024};
   Config config_;
   PasswordHasher hasher_;
   std::unique_ptr<Platform> platform_;

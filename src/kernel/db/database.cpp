@@ -29,6 +29,7 @@ void Database::open() {
   db::LaneOptions lane;
   lane.session = session_options(false);
   lane.events = events_;
+  lane.ballast = options_.ballast.get();
   lane.commit_seconds = metrics_.histogram("polyshop_commit_seconds", "How long commits take.", {{"module", module_}});
   lane.name = module_;
   if (options_.inline_lanes) {
@@ -58,6 +59,7 @@ void Database::close() {
 
 void Database::run_erased(const Call& call, bool write, std::move_only_function<void(Tx&)> fn) {
   if (db::in_write_transaction()) die("a transaction was opened inside a transaction that writes, in module " + module_);
+  if (write && options_.ballast && call.actor.kind != Actor::Kind::system && options_.ballast->is_given_up()) throw db::problem_of({db::SessionError::Kind::full, {}});
   std::exception_ptr failure;
   auto job = std::make_unique<db::LaneJob>();
   job->run = std::move(fn);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/db/ballast.hpp"
 #include "kernel/db/lane.hpp"
 #include "kernel/db/tx.hpp"
 #include "kernel/facade/call.hpp"
@@ -21,6 +22,7 @@ struct DatabaseOptions {
   std::size_t read_lanes = 2;     // SQLite: connections that read
   std::size_t lanes = 4;          // PostgreSQL: connections in all
   std::size_t queue_max = 4096;
+  std::shared_ptr<db::Ballast> ballast{};  // SQLite: what a full disk gives back; null for none
   bool inline_lanes = false;      // everything on the caller's thread, for a simulation
 };
 

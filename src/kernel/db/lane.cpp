@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "kernel/db/ballast.hpp"
 #include "kernel/observe/log.hpp"
 
 namespace polyshop::db {
@@ -25,12 +26,13 @@ void run_job(const LaneOptions& options, ControlledSession& session, LaneJob& jo
   std::ranges::move(actions, std::back_inserter(after));
 }
 
-std::exception_ptr as_problem(std::exception_ptr failure, const std::string& lane) {
+std::exception_ptr as_problem(std::exception_ptr failure, const LaneOptions& options) {
   try {
     std::rethrow_exception(failure);
   } catch (const SessionError& error) {
     if (error.kind == SessionError::Kind::fsync) die("the disk did not confirm a write: " + std::string(error.what()));
-    log::error("a transaction failed", {{"database", lane}, {"error", error.what()}});
+    if (error.kind == SessionError::Kind::full && options.ballast) options.ballast->give_up();
+    log::error("a transaction failed", {{"database", options.name}, {"error", error.what()}});
     return std::make_exception_ptr(problem_of(error));
   } catch (...) {
     return failure;
@@ -89,7 +91,7 @@ void run_alone(const LaneOptions& options, std::unique_ptr<ControlledSession>& s
       break;
     }
   }
-  if (failure) return job.done(as_problem(failure, options.name));
+  if (failure) return job.done(as_problem(failure, options));
   for (auto& action : after) action();
   job.done(nullptr);
 }
@@ -134,13 +136,13 @@ void run_group(const LaneOptions& options, std::unique_ptr<ControlledSession>& s
     options.commit_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - committing).count());
     options.group_size.observe(static_cast<double>(group.size()));
   } catch (...) {
-    outer_failure = as_problem(std::current_exception(), options.name);
+    outer_failure = as_problem(std::current_exception(), options);
     if (session) session->rollback();
     if (first) group.emplace_back(std::move(first), nullptr);
   }
   if (!outer_failure)
     for (auto& action : after) action();
-  for (auto& ran : group) ran.job->done(outer_failure ? outer_failure : ran.failure ? as_problem(ran.failure, options.name) : nullptr);
+  for (auto& ran : group) ran.job->done(outer_failure ? outer_failure : ran.failure ? as_problem(ran.failure, options) : nullptr);
 }
 
 }  // namespace

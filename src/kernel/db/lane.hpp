@@ -45,10 +45,13 @@ class LaneQueue {
   bool closed_ = false;
 };
 
+class Ballast;
+
 struct LaneOptions {
   SessionOptions session;
   bool group_commit = false;   // SQLite's only writer
   EventSink* events = nullptr;
+  Ballast* ballast = nullptr;  // given up where the disk is full
   Metrics::Histogram commit_seconds;
   Metrics::Histogram group_size;
   std::string name;

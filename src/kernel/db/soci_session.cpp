@@ -15,7 +15,7 @@ void rethrow_soci_error(soci::session& session, Engine engine) {
     const int code = error.result() & 0xff;
     auto kind = Kind::other;
     if (extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC) kind = Kind::fsync;
-    else if (code == SQLITE_FULL || (code == SQLITE_IOERR && extended == SQLITE_IOERR_WRITE)) kind = Kind::full;
+    else if (code == SQLITE_FULL || (code == SQLITE_IOERR && (extended == SQLITE_IOERR_WRITE || extended == SQLITE_IOERR_SHMSIZE))) kind = Kind::full;
     else if (code == SQLITE_BUSY || code == SQLITE_LOCKED) kind = Kind::busy;
     else if (code == SQLITE_READONLY || code == SQLITE_CANTOPEN || code == SQLITE_PERM) kind = Kind::read_only;
     throw SessionError(kind, error.what());

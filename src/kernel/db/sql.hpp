@@ -38,7 +38,7 @@ struct SqlText {
 };
 
 // A part of a statement, also a literal: statements that share a filter are put together from parts by the compiler, and
-// registered whole. sql("SELECT ..."_part + filter + " ORDER BY ..."_part)
+// registered whole, with the place of the first part that is not shared. sql("SELECT ..."_part + filter + " ORDER BY ..."_part)
 template <SqlText Text>
 struct Part {};
 
@@ -47,12 +47,23 @@ consteval SqlText<A + B - 1> joined(const SqlText<A>& a, const SqlText<B>& b) {
   SqlText<A + B - 1> both;
   for (std::size_t i = 0; i + 1 < A; ++i) both.text[i] = a.text[i];
   for (std::size_t i = 0; i < B; ++i) both.text[A - 1 + i] = b.text[i];
-  for (std::size_t i = 0; i < sizeof a.file; ++i) both.file[i] = a.file[i];
-  both.line = a.line;
+  const bool is_a_shared = a.line == 0;
+  for (std::size_t i = 0; i < sizeof a.file; ++i) both.file[i] = is_a_shared ? b.file[i] : a.file[i];
+  both.line = is_a_shared ? b.line : a.line;
   return both;
+}
+template <std::size_t N>
+consteval SqlText<N> without_place(SqlText<N> text) {
+  text.line = 0;
+  return text;
 }
 template <SqlText A, SqlText B>
 consteval Part<joined(A, B)> operator+(Part<A>, Part<B>) {
+  return {};
+}
+// A part that several statements share.
+template <SqlText Text>
+consteval Part<without_place(Text)> shared(Part<Text>) {
   return {};
 }
 

@@ -1,5 +1,3 @@
-#include <ctime>
-
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -7,6 +5,7 @@
 #include <boost/asio/write.hpp>
 #include <fmt/format.h>
 
+#include "kernel/http/answer.hpp"
 #include "kernel/http/connection.hpp"
 #include "kernel/json/problem_json.hpp"
 
@@ -16,46 +15,6 @@ namespace polyshop::http {
 namespace {
 
 using boost::system::error_code;
-
-std::string_view reason_of(int status) {
-  switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 404: return "Not Found";
-    case 409: return "Conflict";
-    default: return status < 400 ? "OK" : "Error";
-  }
-}
-
-// The Date field's value, made once a second.
-std::string_view http_date() {
-  thread_local std::time_t last = 0;
-  thread_local char text[40];
-  const auto now = std::time(nullptr);
-  if (now != last) {
-    last = now;
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  }
-  return text;
-}
-
-void write_head(std::string& out, const Response& response, const Request& request, bool close) {
-  out.clear();
-  auto at = std::back_inserter(out);
-  fmt::format_to(at, "HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_of(response.status), http_date());
-  if (response.status != 204 && response.status != 304)
-    fmt::format_to(at, "Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
-  fmt::format_to(at, "X-Request-Id: {}\r\n", request.call.request_id);
-  for (const auto& [name, value] : response.fields) fmt::format_to(at, "{}: {}\r\n", name, value);
-  if (close) out += "Connection: close\r\n";
-  out += "\r\n";
-}
 
 bool is_request_id(std::string_view text) {
   return text.size() >= 8 && text.size() <= 64 && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
@@ -67,12 +26,13 @@ std::string language_of(std::string_view accept) {
   return "en";
 }
 
-void take_head(const Head& head, Request& request, const std::string& client) {
+std::string_view field_of(const Head& head, std::string_view name) { return head.field(name).value_or(std::string_view()); }
+
+void take_head(const Head& head, Request& request) {
   request.method = head.method;
   request.target = head.target;
   request.path = head.path;
   request.query = head.query;
-  request.client = client;
   request.fields.reserve(head.fields.size());
   for (const auto& field : head.fields) request.fields.emplace_back(field.name, field.value);
 }
@@ -97,30 +57,42 @@ struct Connection {
   Server& server;
   Server::Shard& shard;
   StreamSocket& socket;
-  const std::string client;
+  const std::string peer;
   const bool is_control;
   std::string buffer{};  // bytes that came and are not yet parsed
+  std::string head_bytes{};
   std::string head_text{};
+  std::string limit_fields{};  // what the client's limit lets the next answer say
+  std::string cache_key{};
   Head head{};
   Watch watch{};
 
   // Reads more into the buffer; false at the end of the stream or on an error.
   asio::awaitable<bool> read_more() {
+    constexpr std::size_t size_max = 8192;
     const auto size = buffer.size();
-    buffer.resize(size + 8192);
+    buffer.resize_and_overwrite(size + size_max, [](char*, std::size_t wanted) { return wanted; });
     error_code error;
     auto token = asio::redirect_error(asio::use_awaitable, error);
-    auto target = asio::buffer(buffer.data() + size, 8192);
+    auto target = asio::buffer(buffer.data() + size, size_max);
     const auto got = co_await socket.async_read_some(target, token);
     buffer.resize(size + got);
     watch.bytes += got;
     co_return !error && got > 0;
   }
 
-  asio::awaitable<bool> write(const Response& response, const Request& request, bool close, bool with_body) {
-    write_head(head_text, response, request, close);
-    const std::array<asio::const_buffer, 2> buffers{asio::buffer(head_text), asio::buffer(with_body ? response.body : std::string_view())};
+  // Writes the head in head_text and a body. What the peer takes at once needs no second look at the socket.
+  asio::awaitable<bool> write(std::string_view body) {
+    std::array<asio::const_buffer, 2> buffers{asio::buffer(head_text), asio::buffer(body)};
     error_code error;
+    auto written = socket.write_some(buffers, error);
+    if (!error && written == head_text.size() + body.size()) co_return true;
+    if (error && error != asio::error::would_block) co_return false;
+    for (auto& part : buffers) {
+      const auto gone = std::min(written, part.size());
+      part += gone;
+      written -= gone;
+    }
     auto token = asio::redirect_error(asio::use_awaitable, error);
     watch.expect(std::chrono::seconds(30));
     co_await asio::async_write(socket, buffers, token);
@@ -131,7 +103,8 @@ struct Connection {
     Request request;
     request.call.request_id = Id<"req">::make(server.clock_.now()).str();
     const auto response = response_of(Problem(refusal.status, refusal.code, refusal.detail), {}, request.call.request_id);
-    co_await write(response, request, true, true);
+    write_head(head_text, response, {request.call.request_id, {}, true});
+    co_await write(response.body);
     server.other_metrics_.by_class[4].add();
     // Whatever else was sent is drained for a moment, so that closing does not reset the answer away.
     error_code ignored;
@@ -205,17 +178,55 @@ struct Connection {
     }
   }
 
-  void prepare(Server::Exchange& exchange) {
+  std::string client() const { return server.client_address_.of(peer, field_of(head, "X-Forwarded-For")); }
+
+  std::string request_id() const {
+    const auto given = field_of(head, "X-Request-Id");
+    return is_request_id(given) ? std::string(given) : Id<"req">::make(server.clock_.now()).str();
+  }
+
+  // What everybody may have who asks this in this language; nothing where it is known who asks.
+  bool is_for_everybody() {
+    if (head.method != Method::get && head.method != Method::head) return false;
+    if (is_control || head.content_length || head.chunked || head.field("Authorization")) return false;
+    cache_key = language_of(field_of(head, "Accept-Language"));
+    cache_key += head.target;
+    return true;
+  }
+
+  // An answer from the cache: no worker, no route, no copy of the request.
+  asio::awaitable<bool> write_cached(const CachedAnswer& answer, std::chrono::steady_clock::time_point start, bool close) {
+    const auto id = request_id();
+    const auto trace = Trace::parse(field_of(head, "traceparent"));
+    const bool held = is_held(field_of(head, "If-None-Match"), answer.etag);
+    const std::string_view body = held || head.method == Method::head ? std::string_view() : std::string_view(answer.body);
+    write_head(head_text, answer, held, {id, limit_fields, close});
+    server.observe({answer.route, head.method, head.path, id, trace ? trace->id() : std::string_view(), start, held ? 304 : 200, body.size()});
+    const bool written = co_await write(body);
+    co_return written;
+  }
+
+  void prepare(Server::Exchange& exchange, std::chrono::steady_clock::time_point start) {
     auto& request = exchange.request;
     request.is_control = is_control;
-    exchange.start = std::chrono::steady_clock::now();
+    request.client = client();
+    exchange.start = start;
     auto& call = request.call;
-    const auto given = request.field("X-Request-Id");
-    call.request_id = is_request_id(given) ? std::string(given) : Id<"req">::make(server.clock_.now()).str();
-    const auto trace = Trace::parse(request.field("traceparent"));
+    call.request_id = request_id();
+    const auto trace = Trace::parse(field_of(head, "traceparent"));
     call.trace = trace ? trace->child() : Trace::make();
-    call.language = language_of(request.field("Accept-Language"));
+    call.language = language_of(field_of(head, "Accept-Language"));
     call.deadline = exchange.start + std::chrono::seconds(server.options_.request_seconds_max);
+  }
+
+  // Counts the request against its client's limit; the problem where that is used up.
+  std::optional<Problem> limited() {
+    if (!server.client_limit_ || is_control) return {};
+    auto& limit = *server.client_limit_;
+    const auto verdict = limit.take(ClientAddress::counted_as(client()), server.clock_.now());
+    limit_fields = fmt::format("RateLimit-Policy: \"client\";q={};w=60\r\nRateLimit: \"client\";r={};t={}\r\n", limit.per_minute(), verdict.remaining, verdict.reset_s);
+    if (verdict.allowed) return {};
+    return Problem::too_many("too_many_requests", "Too many requests from this address. Wait a moment.", verdict.reset_s);
   }
 
   asio::awaitable<void> run() {
@@ -223,8 +234,9 @@ struct Connection {
       std::optional<Refusal> refusal;
       const auto head_size = co_await read_head(refusal);
       if (!refusal && head_size == 0) co_return;
+      const auto start = std::chrono::steady_clock::now();
       // The head's views point into a copy: the buffer moves when the body comes.
-      std::string head_bytes = buffer.substr(0, head_size);
+      head_bytes.assign(buffer, 0, head_size);
       if (!refusal) refusal = parse_head(head_bytes, server.options_.limits, head);
       if (refusal) {
         co_await refuse(*refusal);
@@ -233,10 +245,23 @@ struct Connection {
       buffer.erase(0, head_size);
       const InFlight in_flight(shard);  // until the answer is written
 
+      const auto too_many = limited();
+      const bool for_everybody = is_for_everybody();
+      if (for_everybody && !too_many) {
+        if (const auto answer = server.cache_.find(cache_key)) {
+          watch.expect_nothing();
+          const bool close = !head.keep_alive || server.draining_;
+          const bool written = co_await write_cached(*answer, start, close);
+          if (!written || close) co_return;
+          continue;
+        }
+      }
+
       auto exchange = std::make_shared<Server::Exchange>(shard.io);
       auto& request = exchange->request;
-      take_head(head, request, client);
-      prepare(*exchange);
+      take_head(head, request);
+      prepare(*exchange, start);
+      if (for_everybody) exchange->cache_key = cache_key;
       auto found = server.routes_.find(head.method, head.path);
       exchange->route = found.route;
       const auto body_size_max = found.route ? found.route->options.body_size_max : server.options_.limits.body_size_max;
@@ -252,36 +277,48 @@ struct Connection {
       }
       watch.expect_nothing();
 
-      bool handled = false;
-      if (found.route) {
-        if (!request.body.empty() && !is_json(request.field("Content-Type"))) {
-          exchange->response = response_of(Problem(415, "unsupported_media_type", "Send the body as Content-Type: application/json."), request.target, request.call.request_id);
-        } else {
-          request.path_values = std::move(found.values);
-          exchange->workers = server.workers_.find(found.route->module)->second.get();
-          co_await serve(exchange);
-        }
-      } else if (exchange->response = server.answer_itself(request, handled); !handled) {
-        if (request.path == "/readyz" && request.method == Method::get) {
-          exchange->workers = server.workers_.begin()->second.get();
-          exchange->response = Response{};
-          co_await ask_ready(exchange);
-        } else if (!found.allowed.empty() && request.method == Method::options) {
-          exchange->response.status = 204;
-          exchange->response.fields.emplace_back("Allow", found.allowed + ", OPTIONS");
-        } else if (!found.allowed.empty()) {
-          exchange->response = response_of(Problem(405, "method_not_allowed", fmt::format("{} is not possible here; {} are.", head.method_text, found.allowed)), request.target, request.call.request_id);
-          exchange->response.fields.emplace_back("Allow", found.allowed + ", OPTIONS");
-        } else {
-          exchange->response = response_of(Problem(404, "no_such_route", "There is nothing at this path. See /openapi.json."), request.target, request.call.request_id);
-        }
-      }
+      if (too_many)
+        exchange->response = response_of(*too_many, request.target, request.call.request_id);
+      else
+        co_await answer(exchange, found);
       const auto& response = exchange->response;
       const bool close = !head.keep_alive || response.close || server.draining_;
-      server.observe(*exchange, response);
-      const bool written = co_await write(response, request, close, head.method != Method::head);
+      server.observe({exchange->route, request.method, request.path, request.call.request_id, request.call.trace.id(), start, response.status, response.body.size()});
+      write_head(head_text, response, {request.call.request_id, limit_fields, close});
+      const bool written = co_await write(head.method == Method::head ? std::string_view() : std::string_view(response.body));
       if (!written || close) co_return;
       if (buffer.capacity() > 64 * 1024 && buffer.empty()) buffer.shrink_to_fit();
+    }
+  }
+
+  asio::awaitable<void> answer(std::shared_ptr<Server::Exchange> exchange, Routes::Found& found) {
+    auto& request = exchange->request;
+    auto& response = exchange->response;
+    if (found.route) {
+      if (!request.body.empty() && !is_json(request.field("Content-Type"))) {
+        response = response_of(Problem(415, "unsupported_media_type", "Send the body as Content-Type: application/json."), request.target, request.call.request_id);
+        co_return;
+      }
+      request.path_values = std::move(found.values);
+      exchange->workers = server.workers_.find(found.route->module)->second.get();
+      co_await serve(exchange);
+      co_return;
+    }
+    bool handled = false;
+    response = server.answer_itself(request, handled);
+    if (handled) co_return;
+    if (request.path == "/readyz" && request.method == Method::get) {
+      exchange->workers = server.workers_.begin()->second.get();
+      response = Response{};
+      co_await ask_ready(exchange);
+    } else if (!found.allowed.empty() && request.method == Method::options) {
+      response.status = 204;
+      response.fields.emplace_back("Allow", found.allowed + ", OPTIONS");
+    } else if (!found.allowed.empty()) {
+      response = response_of(Problem(405, "method_not_allowed", fmt::format("{} is not possible here; {} are.", head.method_text, found.allowed)), request.target, request.call.request_id);
+      response.fields.emplace_back("Allow", found.allowed + ", OPTIONS");
+    } else {
+      response = response_of(Problem(404, "no_such_route", "There is nothing at this path. See /openapi.json."), request.target, request.call.request_id);
     }
   }
 

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
+#include "kernel/http/answer.hpp"
 #include "kernel/http/exchange.hpp"
 #include "kernel/http/inline.hpp"
 #include "kernel/json/problem_json.hpp"
@@ -47,6 +48,9 @@ void take_key(const Route& route, Request& request) {
     return;
   }
   if (key.size() > 255) throw Problem::malformed("malformed_idempotency_key", "Send an Idempotency-Key of at most 255 characters.", "Idempotency-Key");
+  // Two guests may choose the same key: whoever holds a cart's token is one principal. The cart keeps another hash of it.
+  if (const auto token = request.field("Cart-Token"); request.call.actor.kind == Actor::Kind::anonymous && !token.empty())
+    request.call.actor.id = "guest_" + sha256_hex("principal " + std::string(token)).substr(0, 32);
   request.call.key = key;
   request.call.operation = fmt::format("{} {}", name_of(route.method), route.pattern);
   request.call.input_hash = sha256_hex(request.target + '\n' + request.body);
@@ -61,6 +65,7 @@ Response response_of(const Problem& problem, std::string_view instance, std::str
   response.body = json::problem_text(problem, instance, request_id);
   if (problem.retry_after_s) response.fields.emplace_back("Retry-After", std::to_string(*problem.retry_after_s));
   if (problem.status == 401) response.fields.emplace_back("WWW-Authenticate", "Bearer");
+  response.fields.insert(response.fields.end(), problem.fields.begin(), problem.fields.end());
   return response;
 }
 
@@ -114,7 +119,10 @@ Response run_inline(const Routes& routes, Request request) {
       return finish();
     });
   }
-  return std::move(std::get<Response>(outcome));
+  auto response = std::move(std::get<Response>(outcome));
+  link_next(request, response);
+  leave_out_held(request, response);
+  return response;
 }
 
 void Server::run(const std::shared_ptr<Exchange>& exchange) {
@@ -125,6 +133,7 @@ void Server::run(const std::shared_ptr<Exchange>& exchange) {
            if (call.expired()) throw Problem::unavailable("timeout", "The request waited too long and was dropped before it started. Try again.");
            call.now = clock_.now();
            call.module = "http";
+           exchange->generation = cache_.generation();
            if (request.is_control)
              call.actor = Actor::system("command-line");
            else if (const auto token = bearer_token(request); !token.empty() && authenticate_)
@@ -134,7 +143,13 @@ void Server::run(const std::shared_ptr<Exchange>& exchange) {
 }
 
 void Server::finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome) {
-  if (auto* response = std::get_if<Response>(&outcome)) return complete(exchange, std::move(*response));
+  if (auto* response = std::get_if<Response>(&outcome)) {
+    link_next(exchange->request, *response);
+    if (!exchange->cache_key.empty() && !response->cached_under.empty() && response->status == 200)
+      cache_.store(exchange->cache_key, response->cached_under, cached_answer_of(exchange->route, *response), exchange->generation);
+    leave_out_held(exchange->request, *response);
+    return complete(exchange, std::move(*response));
+  }
   auto& deferred = std::get<Deferred>(outcome);
   exchange->finish = std::move(deferred.finish);
   exchange->resumed = false;
@@ -190,19 +205,15 @@ Response Server::answer_itself(const Request& request, bool& handled) {
   return response;
 }
 
-void Server::observe(const Exchange& exchange, const Response& response) {
-  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - exchange.start).count();
-  const auto found = route_metrics_.find(exchange.route);
+void Server::observe(const Seen& seen) {
+  const auto seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - seen.start).count();
+  const auto found = seen.route ? route_metrics_.find(seen.route) : route_metrics_.end();
   const auto& metrics = found == route_metrics_.end() ? other_metrics_ : found->second;
   metrics.seconds.observe(seconds);
-  metrics.by_class[static_cast<std::size_t>(std::clamp(response.status / 100, 1, 5))].add();
+  metrics.by_class[static_cast<std::size_t>(std::clamp(seen.status / 100, 1, 5))].add();
   if (!options_.access_log || !log::enabled(log::Level::info)) return;
-  log::Scope scope(exchange.request.call.request_id, exchange.request.call.trace.id());
-  log::info("request", {{"method", name_of(exchange.request.method)},
-                        {"path", exchange.request.path},
-                        {"status", response.status},
-                        {"ms", std::round(seconds * 1e5) / 100},
-                        {"bytes", response.body.size()}});
+  log::Scope scope(seen.request_id, seen.trace_id);
+  log::info("request", {{"method", name_of(seen.method)}, {"path", seen.path}, {"status", seen.status}, {"ms", std::round(seconds * 1e5) / 100}, {"bytes", seen.bytes}});
 }
 
 }  // namespace polyshop::http

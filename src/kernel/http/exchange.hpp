@@ -17,6 +17,8 @@ struct Server::Exchange {
   const Route* route = nullptr;
   Workers* workers = nullptr;
   Response response;
+  std::string cache_key;          // empty where the answer is not for everybody
+  std::uint64_t generation = 0;   // of the cache, before the answer's data is read
   std::chrono::steady_clock::time_point start;
   asio::io_context& io;
   asio::steady_timer done;        // cancelled when the response is there; its expiry ends a Deferred's wait

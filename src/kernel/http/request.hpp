@@ -21,7 +21,7 @@ struct Request {
   std::string query;
   std::vector<std::pair<std::string, std::string>> fields;
   std::string body;
-  std::string client;   // the peer's address
+  std::string client;   // whom it comes from: the peer's address, or what a trusted proxy says
   bool is_control = false;  // came over the data folder's socket, so from a user who may write there
   std::vector<std::string> path_values;  // decoded, in the order of the route's {names}
   Call call;
@@ -35,6 +35,8 @@ struct Response {
   std::vector<std::pair<std::string, std::string>> fields;
   std::string body;
   bool close = false;
+  std::string next_cursor{};   // of a list that goes on: becomes Link
+  std::string cached_under{};  // not empty: everybody may have this answer to this GET, until ResponseCache::invalidate() of that name
 };
 
 // A Problem as an answer: problem+json, with Retry-After and WWW-Authenticate where they belong.

@@ -218,6 +218,7 @@ Outcome outcome_of(R&& result) {
     response.body += '}';
     if (result.facets) response.body += R"(,"facets":)" + result.facets->text;
     response.body += '}';
+    response.next_cursor = std::move(result.next_cursor);
   } else {
     if constexpr (requires { result.version; }) response.fields.emplace_back("ETag", etag_of(result.version));
     json::write(response.body, result);

@@ -53,6 +53,7 @@ asio::awaitable<void> accept_loop(Server& server, Server::Shard& shard, auto& ac
     if (error) continue;
     if (connections >= connections_max) continue;
     std::string client = "control";
+    socket.non_blocking(true, error);  // answers are written at once where the peer takes them
     if constexpr (requires { socket.remote_endpoint().address(); }) {
       socket.set_option(tcp::no_delay(true), error);
       const auto peer = socket.remote_endpoint(error);
@@ -89,8 +90,10 @@ void bind(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
 
 }  // namespace
 
-Server::Server(ServerOptions options, const Routes& routes, const Clock& clock, Metrics& metrics)
-    : options_(std::move(options)), routes_(routes), clock_(clock), metrics_(metrics) {}
+Server::Server(ServerOptions options, const Routes& routes, ResponseCache& cache, const Clock& clock, Metrics& metrics)
+    : options_(std::move(options)), client_address_(options_.trusted_proxies), routes_(routes), cache_(cache), clock_(clock), metrics_(metrics) {
+  if (options_.client_requests_per_minute > 0) client_limit_.emplace(options_.client_requests_per_minute);
+}
 
 Server::~Server() { stop(); }
 

@@ -8,9 +8,12 @@
 #include <thread>
 #include <vector>
 
+#include "kernel/http/cache.hpp"
+#include "kernel/http/client_address.hpp"
 #include "kernel/http/route.hpp"
 #include "kernel/observe/metrics.hpp"
 #include "kernel/runtime/clock.hpp"
+#include "kernel/runtime/rate_limit.hpp"
 #include "kernel/runtime/workers.hpp"
 
 namespace polyshop::http {
@@ -25,6 +28,8 @@ struct ServerOptions {
   int drain_ms = 500;                     // between /readyz turning 503 and the end of accepting
   int request_seconds_max = 30;
   bool access_log = true;
+  std::int64_t client_requests_per_minute = 0;  // 0: no limit
+  std::vector<std::string> trusted_proxies;     // addresses and networks whose X-Forwarded-For is believed
   Limits limits;
 };
 
@@ -36,7 +41,7 @@ class Server {
   // Why the shop cannot serve now, or nothing. Runs on a worker.
   using Ready = std::function<std::optional<std::string>()>;
 
-  Server(ServerOptions options, const Routes& routes, const Clock& clock, Metrics& metrics);
+  Server(ServerOptions options, const Routes& routes, ResponseCache& cache, const Clock& clock, Metrics& metrics);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -61,10 +66,23 @@ class Server {
   void finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome);
   void complete(const std::shared_ptr<Exchange>& exchange, Response response);
   Response answer_itself(const Request& request, bool& handled);
-  void observe(const Exchange& exchange, const Response& response);
+  struct Seen {
+    const Route* route;
+    Method method;
+    std::string_view path;
+    std::string_view request_id;
+    std::string_view trace_id;
+    std::chrono::steady_clock::time_point start;
+    int status;
+    std::size_t bytes;
+  };
+  void observe(const Seen& seen);
 
   const ServerOptions options_;
+  const ClientAddress client_address_;
+  std::optional<RateLimit> client_limit_;
   const Routes& routes_;
+  ResponseCache& cache_;
   const Clock& clock_;
   Metrics& metrics_;
   Authenticate authenticate_;

@@ -10,6 +10,7 @@
 #include "kernel/observe/log.hpp"
 #include "kernel/security/token.hpp"
 #include "kernel/types/problem.hpp"
+#include "kernel/types/text.hpp"
 
 namespace polyshop {
 namespace {
@@ -19,6 +20,16 @@ constexpr std::size_t hash_size = 32;
 constexpr unsigned lanes = 1;  // the pool runs several hashes at once; a hash with threads of its own would gain nothing
 
 }  // namespace
+
+void check_password(const std::string& password, const std::string& email, const std::string& pointer) {
+  const auto length = code_points(password);
+  if (length < 10 || length > 200) throw Problem::invalid("bad_password", fmt::format("A password has 10 to 200 characters; this one has {}.", length), pointer);
+  const auto lower = [](std::string text) {
+    for (auto& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    return text;
+  };
+  if (lower(password) == lower(email)) throw Problem::invalid("bad_password", "Choose a password other than your e-mail address.", pointer);
+}
 
 PasswordHasher::PasswordHasher(std::size_t threads, std::size_t queue_max, Cost cost)
     : cost_(cost), dummy_(hash_now(make_token())), workers_("password", threads, queue_max) {}

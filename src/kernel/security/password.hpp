@@ -8,6 +8,9 @@
 
 namespace polyshop {
 
+// What a password must be: 10 to 200 characters, and not the e-mail address. Throws Problem 422 `bad_password`.
+void check_password(const std::string& password, const std::string& email, const std::string& pointer = "/password");
+
 // argon2id hashes in the PHC string format, computed in a small pool of their own: one costs some 30 ms of a core, and a
 // flood of logins must not starve the rest. The callback is called on a thread of the pool.
 class PasswordHasher {

@@ -39,6 +39,11 @@ Problem Problem::unavailable(std::string code, std::string detail, int retry_aft
   problem.retry_after_s = retry_after_s;
   return problem;
 }
+Problem Problem::too_many(std::string code, std::string detail, int retry_after_s) {
+  Problem problem{429, std::move(code), std::move(detail)};
+  problem.retry_after_s = retry_after_s;
+  return problem;
+}
 Problem Problem::internal() {
   return {500, "internal_error", "Something went wrong on our side. Give the request id when you report it."};
 }

@@ -32,6 +32,8 @@ class Problem : public std::exception {
   std::optional<int> retry_after_s;
   // Further members of the problem document, each a name and finished JSON text (requirements, payment_action).
   std::vector<std::pair<std::string, std::string>> extensions;
+  // Header fields of the HTTP answer beside those that follow from the above.
+  std::vector<std::pair<std::string, std::string>> fields;
 
   static Problem malformed(std::string code, std::string detail, std::string pointer = {});        // 400
   static Problem unauthenticated(std::string code, std::string detail);                            // 401
@@ -43,6 +45,7 @@ class Problem : public std::exception {
   static Problem invalid(std::string code, std::string detail, std::string pointer = {});          // 422
   static Problem unavailable(std::string code, std::string detail, int retry_after_s = 1);         // 503
   static Problem internal();                                                                       // 500
+  static Problem too_many(std::string code, std::string detail, int retry_after_s);                // 429
 
   // Whether the same request may succeed later unchanged.
   bool retryable() const;

@@ -11,7 +11,7 @@ Sessions::Settings settings_of(Config& config) {
   settings.customer.absolute_ms = 1000 * config.integer("auth.customer_session_s", 90 * day, 60, year, "After how long a customer's session ends in any case.");
   settings.staff.idle_ms = 1000 * config.integer("auth.staff_idle_s", 3600, 300, year, "After how long without a request a staff session ends.");
   settings.staff.absolute_ms = 1000 * config.integer("auth.staff_session_s", 12 * 3600, 60, year, "After how long a staff session ends in any case.");
-  settings.attempts_per_minute = static_cast<double>(config.integer("auth.attempts_per_minute", 30, 1, 100'000, "How often a client, and how often anybody for one account, may try a password in a minute."));
+  settings.attempts_per_minute = config.integer("auth.attempts_per_minute", 30, 1, 100'000, "How often a client, and how often anybody for one account, may try a password in a minute.");
   return settings;
 }
 

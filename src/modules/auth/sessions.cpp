@@ -1,7 +1,8 @@
 #include "sessions.hpp"
 
-#include <cmath>
+#include <fmt/format.h>
 
+#include "kernel/http/client_address.hpp"
 #include "kernel/security/token.hpp"
 
 namespace polyshop::auth {
@@ -28,20 +29,12 @@ http::Response created(const OpenedSession& session) {
 
 }  // namespace
 
-void Attempts::take(const std::string& who, Timestamp now) {
-  constexpr std::size_t buckets_max = 100'000;  // a flood from many addresses must not fill the memory
-  std::lock_guard lock(mutex_);
-  if (buckets_.size() >= buckets_max) std::erase_if(buckets_, [&](const auto& entry) { return now - entry.second.at > 60'000; });
-  if (buckets_.size() >= buckets_max) buckets_.clear();
-  auto& bucket = buckets_.try_emplace(who, per_minute_, now).first->second;
-  bucket.tokens = std::min(per_minute_, bucket.tokens + static_cast<double>(std::max<Timestamp>(0, now - bucket.at)) * per_minute_ / 60'000);
-  bucket.at = now;
-  if (bucket.tokens < 1) {
-    Problem problem(429, "too_many_attempts", "Too many attempts to sign in. Wait a moment.");
-    problem.retry_after_s = static_cast<int>(std::ceil((1 - bucket.tokens) * 60 / per_minute_));
-    throw problem;
-  }
-  bucket.tokens -= 1;
+void Sessions::take_attempt(const std::string& who, Timestamp now) {
+  const auto verdict = attempts_.take(who, now);
+  if (verdict.allowed) return;
+  auto problem = Problem::too_many("too_many_attempts", "Too many attempts to sign in. Wait a moment.", verdict.reset_s);
+  problem.fields = {{"RateLimit-Policy", fmt::format("\"sign-in\";q={};w=60", attempts_.per_minute())}, {"RateLimit", fmt::format("\"sign-in\";r=0;t={}", verdict.reset_s)}};
+  throw problem;
 }
 
 std::string token_of(const http::Request& request) {
@@ -125,8 +118,8 @@ http::Deferred Sessions::hashed(std::string password, std::move_only_function<ht
 
 http::Outcome Sessions::sign_in(const Call& call, const std::string& client, const SignIn& wanted) {
   const auto email = normal_email(wanted.email);
-  attempts_.take("client " + client, call.now);
-  attempts_.take("account " + email, call.now);
+  take_attempt("client " + http::ClientAddress::counted_as(client), call.now);
+  take_attempt("account " + email, call.now);
   const auto user = users_.find(call, wanted.kind.value_or(UserKind::customer), email);
   // Whether there is such a user or not, a hash is computed, so that the time says nothing.
   const auto hash = user && !user->disabled ? user->password_hash : std::string();
@@ -140,7 +133,7 @@ http::Outcome Sessions::change_password(const Call& call, const std::string& tok
   const auto id = user_of(call);
   const auto user = node_.db.read(call, [&](Tx& tx) { return store::find_user(tx, id); });
   if (!user) throw invalid_session();
-  attempts_.take("account " + user->email, call.now);
+  take_attempt("account " + user->email, call.now);
   check_password(wanted.new_password, user->email, "/new_password");
   const auto current = authenticate(call, token).session_id;
   const auto wrong = [] { return Problem::forbidden("invalid_credentials", "The current password is not right."); };

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <unordered_map>
-
+#include "kernel/runtime/rate_limit.hpp"
 #include "users.hpp"
 
 namespace polyshop::auth {
@@ -29,22 +28,6 @@ struct Session {
 };
 BOOST_DESCRIBE_STRUCT(Session, (), (id, created_ms, used_ms, expires_ms, current))
 
-// Slows down who tries passwords: so many attempts a minute for each client and for each account. In memory of one process.
-class Attempts {
- public:
-  explicit Attempts(double per_minute) : per_minute_(per_minute) {}
-  void take(const std::string& who, Timestamp now);  // throws Problem 429 with Retry-After
-
- private:
-  struct Bucket {
-    double tokens;
-    Timestamp at;
-  };
-  const double per_minute_;
-  std::mutex mutex_;
-  std::unordered_map<std::string, Bucket> buckets_;
-};
-
 class Sessions {
  public:
   struct Lifetime {
@@ -54,7 +37,7 @@ class Sessions {
   struct Settings {
     Lifetime customer;
     Lifetime staff;
-    double attempts_per_minute;
+    std::int64_t attempts_per_minute;
   };
   Sessions(bus::Node& node, Users& users, PasswordHasher& hasher, Settings settings) : node_(node), users_(users), hasher_(hasher), settings_(settings), attempts_(settings.attempts_per_minute) {}
 
@@ -78,7 +61,9 @@ class Sessions {
   Users& users_;
   PasswordHasher& hasher_;
   const Settings settings_;
-  Attempts attempts_;
+  // Slows down who tries passwords: throws Problem 429 where the client or the account has used up its attempts.
+  void take_attempt(const std::string& who, Timestamp now);
+  RateLimit attempts_;
 };
 
 // The token of an Authorization field, or nothing.

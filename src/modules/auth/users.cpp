@@ -32,14 +32,6 @@ std::string normal_email(std::string_view text) {
   return email;
 }
 
-void check_password(const std::string& password, const std::string& email, const std::string& pointer) {
-  const auto length = code_points(password);
-  if (length < 10 || length > 200) throw Problem::invalid("bad_password", fmt::format("A password has 10 to 200 characters; this one has {}.", length), pointer);
-  std::string lower = password;
-  for (auto& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  if (lower == email) throw Problem::invalid("bad_password", "Choose a password other than your e-mail address.", pointer);
-}
-
 User Users::create(const Call& call, const CreateUser& wanted) {
   store::UserRow user;
   user.id = wanted.id.value_or(UserId::make(call.now));

@@ -49,7 +49,5 @@ class Users {
 
 // The address as it is kept: lower-case, without blanks around. Throws Problem 422 where it is none.
 std::string normal_email(std::string_view text);
-// 10 to 200 characters, and not the address.
-void check_password(const std::string& password, const std::string& email, const std::string& pointer = "/password");
 
 }  // namespace polyshop::auth

@@ -15,16 +15,6 @@ void check(const Address& address) {
   if (!is_country(address.country)) throw Problem::invalid("unknown_country", "Send the country as two capitals of ISO 3166-1, such as DE.", "/country");
 }
 
-void check_password(const std::string& password, const std::string& email) {
-  const auto length = code_points(password);
-  if (length < 10 || length > 200) throw Problem::invalid("bad_password", fmt::format("A password has 10 to 200 characters; this one has {}.", length), "/password");
-  const auto lower = [](std::string text) {
-    for (auto& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    return text;
-  };
-  if (lower(password) == lower(email)) throw Problem::invalid("bad_password", "Choose a password other than your e-mail address.", "/password");
-}
-
 // An import is read leniently; what is kept must be readable strictly again.
 void check_limits(const Address& address) {
   try {

@@ -22,7 +22,7 @@ void check_row(const ImportedStock& row) {
 
 }  // namespace
 
-ImportStockResult Stock::import(const Call& call, const ImportStock& rows) {
+ImportResult Stock::import(const Call& call, const ImportStock& rows) {
   if (rows.rows.size() > 1000) throw Problem::invalid("too_many", "Import at most 1,000 rows at once.", "/rows");
   std::vector<std::string> skus;
   for (const auto& row : rows.rows) skus.push_back(row.sku);
@@ -32,10 +32,10 @@ ImportStockResult Stock::import(const Call& call, const ImportStock& rows) {
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::stable_sort(order, {}, [&](std::size_t i) -> const std::string& { return rows.rows[i].sku; });
 
-  ImportStockResult result;
+  ImportResult result;
   const auto run = [&](Tx& tx) {
     result = {};
-    std::map<std::size_t, StockFault> faults;
+    std::map<std::size_t, ImportFault> faults;
     const auto each = [&](auto&& act) {
       for (const auto i : order) {
         if (faults.contains(i)) continue;

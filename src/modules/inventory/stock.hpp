@@ -142,7 +142,7 @@ class Stock {
 
   std::vector<Availability> get_availability(const Call& call, const GetAvailability& wanted);
   std::vector<BandOfSku> export_bands(const Call& call, const ExportBands& wanted);
-  ImportStockResult import(const Call& call, const ImportStock& rows);
+  ImportResult import(const Call& call, const ImportStock& rows);
   std::vector<AuditFinding> audit(const Call& call);
 
   // A SKU must be in the catalog or have been stocked: goods outlive their product.

@@ -29,10 +29,10 @@ std::optional<Wrong> wrong_with(const std::vector<Money>& prices) {
   return {};
 }
 
-std::optional<PriceFault> fault_of(const PriceRow& row) {
+std::optional<ImportFault> fault_of(const PriceRow& row) {
   const auto size = code_points(row.sku);
-  if (size < catalog::Sku::size_min || size > catalog::Sku::size_max) return PriceFault{row.line, "bad_sku", fmt::format("A SKU has 1 to {} characters; this one has {}.", catalog::Sku::size_max, size)};
-  if (auto wrong = wrong_with(row.prices)) return PriceFault{row.line, std::move(wrong->code), std::move(wrong->detail)};
+  if (size < catalog::Sku::size_min || size > catalog::Sku::size_max) return ImportFault{row.line, "bad_sku", fmt::format("A SKU has 1 to {} characters; this one has {}.", catalog::Sku::size_max, size)};
+  if (auto wrong = wrong_with(row.prices)) return ImportFault{row.line, std::move(wrong->code), std::move(wrong->detail)};
   return {};
 }
 
@@ -65,23 +65,23 @@ void put(Tx& tx, const store::VersionsBySku& versions, const store::PricesBySku&
 
 }  // namespace
 
-SetPricesResult Prices::set(const Call& call, const SetPrices& wanted) {
+ImportResult Prices::set(const Call& call, const SetPrices& wanted) {
   const auto& rows = wanted.rows;
   if (rows.size() > rows_max) throw Problem::invalid("too_many", fmt::format("Set the prices of at most {} rows at once.", rows_max), "/rows");
-  std::vector<std::optional<PriceFault>> faults;
+  std::vector<std::optional<ImportFault>> faults;
   store::Skus skus;
   for (const auto& row : rows)
     if (!faults.emplace_back(fault_of(row))) skus.value.push_back(row.sku);
   const auto unknown = unknown_of(call, skus.value);
   for (std::size_t i = 0; i < rows.size(); ++i)
-    if (!faults[i] && std::ranges::binary_search(unknown, rows[i].sku)) faults[i] = PriceFault{rows[i].line, "unknown_sku", fmt::format("The catalog has no SKU {}.", rows[i].sku)};
+    if (!faults[i] && std::ranges::binary_search(unknown, rows[i].sku)) faults[i] = ImportFault{rows[i].line, "unknown_sku", fmt::format("The catalog has no SKU {}.", rows[i].sku)};
   // A row without prices changes nothing, so it must not leave a trace of its SKU either.
   skus.value.clear();
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (!faults[i] && !rows[i].prices.empty()) skus.value.push_back(rows[i].sku);
 
   const auto merged = [&](store::PricesBySku known, store::PricesBySku& changed) {
-    SetPricesResult result;
+    ImportResult result;
     for (std::size_t i = 0; i < rows.size(); ++i) {
       if (faults[i]) {
         result.faults.push_back(*faults[i]);

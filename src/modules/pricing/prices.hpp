@@ -25,7 +25,7 @@ class Prices {
  public:
   Prices(bus::Node& node, const catalog::Facade& catalog) : node_(node), catalog_(catalog) {}
 
-  SetPricesResult set(const Call& call, const SetPrices& wanted);
+  ImportResult set(const Call& call, const SetPrices& wanted);
   // A SKU that was priced before is replaced only with the version that it has: 428 without, 412 with another.
   PricesOfSku replace(const Call& call, const std::string& sku, const http::MaybeMatch& match, const PutPrices& wanted);
   PricesOfSku get(const Call& call, const std::string& sku);  // empty where the catalog has the SKU and nobody priced it

@@ -58,14 +58,21 @@ void Documents::apply(Tx& tx, const catalog::ProductChanged& changed) {
 
 void Documents::apply(Tx& tx, const catalog::ProductRemoved& removed) { put_product(tx, removed.id, removed.version, nullptr); }
 
+void Documents::invalidate_lists(Tx& tx) {
+  tx.after_commit([this] { cache_.invalidate(std::string(lists_name)); });
+}
+
 void Documents::apply(Tx& tx, const catalog::CategoryChanged& changed) {
   if (!store::put_category(tx, changed.category)) return;
+  invalidate_lists(tx);  // facets name it
   learn_languages(tx, changed.category.texts);
   store::mark_stale_in_category(tx, changed.category.id);
 }
 
 void Documents::apply(Tx& tx, const catalog::CategoryRemoved& removed) {
-  if (store::remove_category(tx, removed.id, removed.version)) store::mark_stale_in_category(tx, removed.id);
+  if (!store::remove_category(tx, removed.id, removed.version)) return;
+  invalidate_lists(tx);
+  store::mark_stale_in_category(tx, removed.id);
 }
 
 void Documents::apply(Tx& tx, const pricing::PricesChanged& changed) {
@@ -79,10 +86,14 @@ void Documents::apply(Tx& tx, const inventory::AvailabilityChanged& changed) {
 void Documents::render_marked(const Call& call) {
   const auto is_marked = [&] { return node_.db.read(call, [](Tx& tx) { return store::is_any_stale(tx); }); };
   if (is_marked())
-    while (node_.db.write(call, [](Tx& tx) {
+    while (node_.db.write(call, [this](Tx& tx) {
       const auto taken = store::take_stale(tx, batch_max);
       const auto languages = store::list_languages(tx);  // after the marks: a new language marks, and would be missed
-      for (const auto& id : taken) render_product(tx, id, languages);
+      for (const auto& id : taken) {
+        render_product(tx, id, languages);
+        tx.after_commit([this, id] { cache_.invalidate(id.str()); });
+      }
+      if (!taken.empty()) invalidate_lists(tx);
       return !taken.empty();
     })) {}
   progress_.announce();

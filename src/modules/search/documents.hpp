@@ -14,6 +14,9 @@ struct AuditFinding {
   std::string example;
 };
 
+// What cached lists depend on, and whatever else all documents decide; a product's page depends on its id.
+constexpr std::string_view lists_name = "search.lists";
+
 // Requests that wait until something has been rendered.
 class Progress {
  public:
@@ -30,7 +33,7 @@ class Progress {
 // hundred events of one product cost one rendering, and a category of any size can be renamed.
 class Documents {
  public:
-  explicit Documents(bus::Node& node) : node_(node) {}
+  Documents(bus::Node& node, http::ResponseCache& cache) : node_(node), cache_(cache) {}
 
   void apply(Tx& tx, const catalog::ProductChanged& changed);
   void apply(Tx& tx, const catalog::ProductRemoved& removed);
@@ -46,7 +49,9 @@ class Documents {
   std::vector<AuditFinding> audit(const Call& call, const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory);
 
  private:
+  void invalidate_lists(Tx& tx);
   bus::Node& node_;
+  http::ResponseCache& cache_;
   Progress progress_;
 };
 

@@ -4,7 +4,7 @@
 
 namespace polyshop::search {
 
-Module::Module(Platform& platform, bus::Node& catalog, bus::Node& pricing, bus::Node& inventory) : node_(platform, "search"), documents_(node_), storefront_(node_) {
+Module::Module(Platform& platform, bus::Node& catalog, bus::Node& pricing, bus::Node& inventory) : node_(platform, "search"), documents_(node_, platform.cache), storefront_(node_) {
   auto& products = node_.subscribe(catalog);
   products.on<catalog::ProductChanged>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });
   products.on<catalog::ProductRemoved>([this](Tx& tx, const bus::Event&, const auto& event) { documents_.apply(tx, event); });

@@ -12,28 +12,10 @@ struct ListAnswer {
   http::Outcome outcome;
 };
 
-// Whether a client has what an ETag stands for. If-None-Match compares weakly: W/ makes no difference.
-bool is_held(std::string_view field, std::string_view etag) {
-  while (!field.empty()) {
-    const auto end = field.find(',');
-    auto one = field.substr(0, end);
-    field = end == std::string_view::npos ? std::string_view() : field.substr(end + 1);
-    while (one.starts_with(' ')) one.remove_prefix(1);
-    while (one.ends_with(' ')) one.remove_suffix(1);
-    if (one.starts_with("W/")) one.remove_prefix(2);
-    if (one == etag || one == "*") return true;
-  }
-  return false;
-}
-
 // Everyone may keep it and asks whether it still holds.
-http::Response cacheable(std::string&& body, const std::string& etag, std::string_view held) {
-  http::Response response;
+http::Response cacheable(http::Response response, const std::string& etag, std::string cached_under) {
   response.fields = {{"ETag", etag}, {"Cache-Control", "public, max-age=0, must-revalidate"}, {"Vary", "Accept-Language"}};
-  if (is_held(held, etag))
-    response.status = 304;
-  else
-    response.body = std::move(body);
+  response.cached_under = std::move(cached_under);
   return response;
 }
 
@@ -41,13 +23,17 @@ struct Asked {
   Call call;
   std::string id_or_handle;
   GetProduct wanted;
-  std::string held;
   Deadline give_up;
 };
 
 // The wait ends when something was rendered; another instance may do that, so it also looks four times a second.
 http::Outcome product_when_there(Storefront& storefront, Progress& progress, const Asked& asked) {
-  if (auto found = storefront.find(asked.call, asked.id_or_handle, asked.wanted)) return cacheable(std::move(found->body), found->etag, asked.held);
+  if (auto found = storefront.find(asked.call, asked.id_or_handle, asked.wanted)) {
+    http::Response response;
+    response.body = std::move(found->body);
+    // Who asks for a version is the one who changed it, and asks once.
+    return cacheable(std::move(response), found->etag, asked.wanted.min_version ? "" : found->depends_on);
+  }
   if (std::chrono::steady_clock::now() >= asked.give_up) throw Problem::unavailable("not_yet", "The product is not shown in this version yet. Ask again.");
   http::Deferred wait;
   wait.seconds_max = 0.25;
@@ -94,13 +80,13 @@ namespace polyshop::search {
 
 void add_routes(http::ModuleRoutes routes, Storefront& storefront, Progress& progress) {
   using namespace http;
-  routes.get("/v1/store/products", "List, search and filter the products of the shop", everyone(), [&](const Call& call, const Request& request, const Params<ListProducts>& wanted) {
+  routes.get("/v1/store/products", "List, search and filter the products of the shop", everyone(), [&](const Call& call, const Params<ListProducts>& wanted) {
     auto response = std::get<Response>(detail::outcome_of(storefront.list(call, wanted)));
     const auto etag = '"' + sha256_hex(response.body).substr(0, 32) + '"';
-    return ListAnswer{cacheable(std::move(response.body), etag, request.field("If-None-Match"))};
+    return ListAnswer{cacheable(std::move(response), etag, std::string(lists_name))};
   });
-  routes.get("/v1/store/products/{id}", "Read a product by its id or handle", everyone(), [&](const Call& call, const Request& request, const http::Path<std::string>& path, const Params<GetProduct>& wanted) {
-    return ProductAnswer{product_when_there(storefront, progress, {call, path.get(), wanted, std::string(request.field("If-None-Match")), std::chrono::steady_clock::now() + std::chrono::seconds(1)})};
+  routes.get("/v1/store/products/{id}", "Read a product by its id or handle", everyone(), [&](const Call& call, const http::Path<std::string>& path, const Params<GetProduct>& wanted) {
+    return ProductAnswer{product_when_there(storefront, progress, {call, path.get(), wanted, std::chrono::steady_clock::now() + std::chrono::seconds(1)})};
   });
 }
 

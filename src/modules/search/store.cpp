@@ -240,14 +240,14 @@ bool is_document_right(Tx& tx, const ProductId& id, const std::vector<std::strin
 void set_shown(Tx& tx, const ProductId& id) { tx.exec("UPDATE search_product SET shown_version = version WHERE id = :id AND shown_version < version"_sql, id); }
 
 std::optional<Shown> find_page(Tx& tx, const ProductId& id, const std::string& language) {
-  return tx.find<Shown>(R"(SELECT d.version, p.digest, p.body FROM search_document AS d JOIN search_page AS p ON p.product_id = d.product_id AND p.language = :language
+  return tx.find<Shown>(R"(SELECT d.product_id, d.version, p.digest, p.body FROM search_document AS d JOIN search_page AS p ON p.product_id = d.product_id AND p.language = :language
                            WHERE d.product_id = :id)"_sql,
                         language, id);
 }
 
 // Two products may have a handle for a moment, while one gives it up and the other takes it: the newer has it.
 std::optional<Shown> find_page_by_handle(Tx& tx, const std::string& handle, const std::string& language) {
-  return tx.find<Shown>(R"(SELECT d.version, p.digest, p.body FROM search_document AS d JOIN search_page AS p ON p.product_id = d.product_id AND p.language = :language
+  return tx.find<Shown>(R"(SELECT d.product_id, d.version, p.digest, p.body FROM search_document AS d JOIN search_page AS p ON p.product_id = d.product_id AND p.language = :language
                            WHERE d.handle = :handle ORDER BY d.product_id DESC LIMIT 1)"_sql,
                         language, handle);
 }

@@ -63,11 +63,12 @@ void set_shown(Tx& tx, const ProductId& id);
 // --- reading ---------------------------------------------------------------------------------------------------------
 
 struct Shown {
+  ProductId product_id;
   std::int64_t version = 0;
   std::string digest;
   std::string body;
 };
-BOOST_DESCRIBE_STRUCT(Shown, (), (version, digest, body))
+BOOST_DESCRIBE_STRUCT(Shown, (), (product_id, version, digest, body))
 std::optional<Shown> find_page(Tx& tx, const ProductId& id, const std::string& language);
 std::optional<Shown> find_page_by_handle(Tx& tx, const std::string& handle, const std::string& language);
 std::int64_t shown_version(Tx& tx, const ProductId& id);  // 0 where nothing is known

@@ -138,18 +138,23 @@ std::optional<Storefront::Found> Storefront::find(const Call& call, const std::s
   const auto id = ProductId::parse(id_or_handle);
   const std::int64_t min_version = wanted.min_version ? static_cast<std::int64_t>(*wanted.min_version) : 0;
   bool is_late = false;
+  std::string depends_on;
   auto shown = node_.db.read(call, [&](Tx& tx) {
     const auto look = [&](const std::string& language) { return id ? store::find_page(tx, *id, language) : store::find_page_by_handle(tx, id_or_handle, language); };
     auto found = look(call.language);
-    if (!found)
-      if (const auto language = store::find_language(tx, call.language); language != call.language) found = look(language);
+    if (found) {
+      depends_on = found->product_id.str();
+    } else if (const auto language = store::find_language(tx, call.language); language != call.language) {
+      found = look(language);
+      depends_on = lists_name;  // which language stands in for another depends on all documents
+    }
     is_late = min_version > 0 && (found ? found->version < min_version : !id || store::shown_version(tx, *id) < min_version);
     return found;
   });
   if (is_late) return {};
   if (!shown) throw Problem::not_found("product", id_or_handle);
   auto etag = wanted.currency ? fmt::format("\"{}-{}\"", shown->digest, wanted.currency->code()) : fmt::format("\"{}\"", shown->digest);
-  return Found{shown_in(std::move(shown->body), wanted.currency), std::move(etag)};
+  return Found{shown_in(std::move(shown->body), wanted.currency), std::move(etag), std::move(depends_on)};
 }
 
 http::Listed<json::Raw> Storefront::list(const Call& call, const ListProducts& wanted) {

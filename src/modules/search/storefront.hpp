@@ -93,6 +93,7 @@ class Storefront {
   struct Found {
     std::string body;
     std::string etag;
+    std::string depends_on;  // the product's id, or lists_name
   };
   // A product by id or handle. Nothing where its document is older than wanted.min_version; throws not_found where there is none.
   std::optional<Found> find(const Call& call, const std::string& id_or_handle, const GetProduct& wanted);

@@ -2,6 +2,7 @@
 
 #include "catalog/types.hpp"
 #include "kernel/facade/operation.hpp"
+#include "kernel/types/import_result.hpp"
 
 namespace polyshop::catalog {
 
@@ -66,22 +67,6 @@ struct ImportProducts {
   std::vector<ImportedProduct> rows;  // at most 1,000
 };
 BOOST_DESCRIBE_STRUCT(ImportProducts, (), (language, dry_run, rows))
-
-struct ImportFault {
-  std::int64_t line = 0;
-  std::string code;
-  std::string detail;
-};
-BOOST_DESCRIBE_STRUCT(ImportFault, (), (line, code, detail))
-
-// Rows that are not right are left aside with a fault; all others take effect.
-struct ImportResult {
-  std::int64_t created = 0;
-  std::int64_t changed = 0;
-  std::int64_t unchanged = 0;
-  std::vector<ImportFault> faults;
-};
-BOOST_DESCRIBE_STRUCT(ImportResult, (), (created, changed, unchanged, faults))
 
 struct ExportProducts {
   std::optional<ProductId> after;

@@ -2,6 +2,7 @@
 
 #include "auth/facade.hpp"
 #include "customer/types.hpp"
+#include "kernel/types/import_result.hpp"
 
 namespace polyshop::customer {
 
@@ -39,21 +40,6 @@ struct ImportCustomers {
   std::vector<ImportedCustomer> rows;  // at most 1,000
 };
 BOOST_DESCRIBE_STRUCT(ImportCustomers, (), (dry_run, rows))
-
-struct ImportFault {
-  std::int64_t line = 0;
-  std::string code;
-  std::string detail;
-};
-BOOST_DESCRIBE_STRUCT(ImportFault, (), (line, code, detail))
-
-struct ImportResult {
-  std::int64_t created = 0;
-  std::int64_t changed = 0;
-  std::int64_t unchanged = 0;
-  std::vector<ImportFault> faults;
-};
-BOOST_DESCRIBE_STRUCT(ImportResult, (), (created, changed, unchanged, faults))
 
 struct Facade {
   Query<GetCustomer, Customer> get_customer;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernel/facade/operation.hpp"
+#include "kernel/types/import_result.hpp"
 
 namespace polyshop::inventory {
 
@@ -67,20 +68,6 @@ struct ImportStock {
 };
 BOOST_DESCRIBE_STRUCT(ImportStock, (), (dry_run, rows))
 
-struct StockFault {
-  std::int64_t line = 0;
-  std::string code;
-  std::string detail;
-};
-BOOST_DESCRIBE_STRUCT(StockFault, (), (line, code, detail))
-
-struct ImportStockResult {
-  std::int64_t changed = 0;
-  std::int64_t unchanged = 0;
-  std::vector<StockFault> faults;
-};
-BOOST_DESCRIBE_STRUCT(ImportStockResult, (), (changed, unchanged, faults))
-
 struct ExportBands {
   std::string after;         // a SKU
   std::int64_t limit = 500;  // at most 1,000
@@ -109,7 +96,7 @@ struct Facade {
   Command<OfReference, Reservation> consume;     // held or open -> consumed: the goods leave
   Command<OfReference, Reservation> release;     // open or held -> released; one that never was or has ended stays as it is
   Command<OfReference, Reservation> restock;     // consumed -> released, with a movement that brings the goods back: a cancellation
-  Command<ImportStock, ImportStockResult> import_stock;
+  Command<ImportStock, ImportResult> import_stock;
   Query<ExportBands, std::vector<BandOfSku>> export_bands;  // in the order of SKUs
   Query<Nothing, std::vector<AuditFinding>> audit;
 };

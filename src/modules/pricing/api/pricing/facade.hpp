@@ -2,6 +2,7 @@
 
 #include "catalog/types.hpp"
 #include "kernel/facade/operation.hpp"
+#include "kernel/types/import_result.hpp"
 
 namespace polyshop::pricing {
 
@@ -18,20 +19,6 @@ struct SetPrices {
   std::vector<PriceRow> rows;  // at most 1,000
 };
 BOOST_DESCRIBE_STRUCT(SetPrices, (), (dry_run, rows))
-
-struct PriceFault {
-  std::int64_t line = 0;
-  std::string code;
-  std::string detail;
-};
-BOOST_DESCRIBE_STRUCT(PriceFault, (), (line, code, detail))
-
-struct SetPricesResult {
-  std::int64_t changed = 0;
-  std::int64_t unchanged = 0;
-  std::vector<PriceFault> faults;
-};
-BOOST_DESCRIBE_STRUCT(SetPricesResult, (), (changed, unchanged, faults))
 
 // A tax: a country's, for a category and what lies below it, or for everything where no category is named. The nearest
 // category of a product decides; inclusive says that prices contain it.
@@ -121,7 +108,7 @@ struct PricesOfSku {
 BOOST_DESCRIBE_STRUCT(PricesOfSku, (), (sku, prices, version))
 
 struct Facade {
-  Command<SetPrices, SetPricesResult> set_prices;
+  Command<SetPrices, ImportResult> set_prices;
   Command<SetTax, void> set_tax;
   Query<QuoteCart, Quote> quote;                             // 422 `amount_out_of_range` where it does not fit
   Query<ExportPrices, std::vector<PricesOfSku>> export_prices;  // in the order of SKUs
