@@ -1,6 +1,7 @@
 #include "bus/effect.hpp"
 
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::bus {
 namespace {
@@ -33,6 +34,7 @@ void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, co
   tx.exec(R"(INSERT INTO effect (id, kind, state, data, result, attempts, failure, due_ms, lease_until_ms, created_ms)
              VALUES (:id, :kind, 'due', :data, '', :attempts, '', :due, :lease, :now))"_sql,
           id, kind, data, delay_ms ? 0 : 1, due, delay_ms ? 0 : tx.now() + handler.lease_ms, tx.now());
+  failpoint::reach("effect.enqueued", kind);
   if (delay_ms) return;
   tx.after_commit([this, kind, id, data] {
     Job job = [this, kind, id, data] { perform(kind, id, data, 1); };
@@ -65,6 +67,7 @@ void Effects::perform(std::string kind, std::string id, std::string data, std::i
   if (handler == handlers_.end()) return log::error("an effect has no handler", {{"kind", kind}, {"id", id}});
   auto done = [this, kind, id, data, attempts](EffectResult result) {
     try {
+      failpoint::reach("effect.performed", kind);
       record(kind, id, data, attempts, std::move(result));
     } catch (const std::exception& error) {
       // The row stays due and its lease runs out: it is performed again, and the other side recognises the key.
@@ -72,6 +75,7 @@ void Effects::perform(std::string kind, std::string id, std::string data, std::i
     }
   };
   try {
+    failpoint::reach("effect.before_perform", kind);
     handler->second.perform(call(), id, data, done);
   } catch (const std::exception& error) {
     done({EffectResult::Kind::again, error.what(), 0});
@@ -91,7 +95,9 @@ void Effects::record(const std::string& kind, const std::string& id, const std::
     const auto ended = tx.exec("UPDATE effect SET state = :state, result = :result, failure = :failure, lease_until_ms = 0 WHERE id = :id AND state = 'due'"_sql,
                                is_done ? "done" : "failed", is_done ? result.text : "", is_done ? std::string() : log::redacted(result.text), id);
     if (ended == 1) handler.record(tx, id, data, result);
+    failpoint::reach("effect.recorded", kind);
   });
+  failpoint::reach("effect.committed", kind);
 }
 
 }  // namespace polyshop::bus

@@ -1,5 +1,7 @@
 #include "bus/log.hpp"
 
+#include "kernel/runtime/failpoint.hpp"
+
 namespace polyshop::bus {
 namespace {
 
@@ -35,6 +37,7 @@ void Log::append(Tx& tx, std::string_view name, std::string_view aggregate, std:
     tx.exec(R"(INSERT INTO event_staging (id, name, aggregate, version, time_ms, actor, trace, data)
                VALUES (:id, :name, :aggregate, :version, :time_ms, :actor, :trace, :data))"_postgresql,
             event);
+  failpoint::reach("log.appended", database_.module());
   tx.after_commit([this] { wake(); });
 }
 
@@ -63,6 +66,7 @@ bool Log::sequence() {
   return database_.write(reading(), [this](Tx& tx) {
     // The lock first, in a statement of its own, so that the next one sees all that earlier sequencers did.
     const auto head = tx.get<std::int64_t>("SELECT position FROM event_head FOR UPDATE"_postgresql);
+    failpoint::reach("sequencer.locked", database_.module());
     const auto moved = tx.exec(
         R"(WITH moved AS (DELETE FROM event_staging WHERE number IN (SELECT number FROM event_staging ORDER BY number LIMIT 1000)
                           RETURNING number, id, name, aggregate, version, time_ms, actor, trace, data)
@@ -70,6 +74,7 @@ bool Log::sequence() {
            SELECT cast(:head as bigint) + row_number() OVER (ORDER BY number), id, name, aggregate, version, time_ms, actor, trace, data FROM moved)"_postgresql,
         head);
     tx.exec("UPDATE event_head SET position = position + cast(:moved as bigint)"_postgresql, moved);
+    failpoint::reach("sequencer.moved", database_.module());
     if (moved > 0) tx.after_commit([this] { wake(); });
     return moved > 0;
   });

@@ -2,6 +2,7 @@
 
 #include "kernel/json/problem_json.hpp"
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::bus {
 namespace {
@@ -61,6 +62,7 @@ SagaId Sagas::start(Tx& tx, const std::string& kind, const std::string& data) {
   tx.exec(R"(INSERT INTO saga (id, kind, definition, state, step, version, data, outcome, attempts, failure, wake_ms, lease_until_ms, deadline_ms, created_ms, updated_ms)
              VALUES (:id, :kind, 1, 'running', :step, 1, :data, '', 0, '', :wake, 0, :deadline, :now, :now))"_sql,
           id, kind, definition.steps.front().name, data, tx.now(), tx.now() + definition.deadline_ms, tx.now());
+  failpoint::reach("saga.started", kind);
   return id;
 }
 
@@ -103,6 +105,7 @@ Saga Sagas::drive(const SagaId& id) {
     return *standing;
   }
   const auto& definition = definitions_.at(saga->kind);
+  failpoint::reach("saga.leased", saga->kind);
   try {
     while (saga->state == SagaState::compensating ? compensate_step(definition, *saga) : run_step(definition, *saga)) {}
   } catch (const TakenOver&) {
@@ -133,9 +136,11 @@ bool Sagas::commit(Saga& saga, const std::string& step, const std::string& direc
       tx.exec(R"(INSERT INTO saga_step (saga_id, number, step, direction, result, time_ms)
                  SELECT :id, coalesce(max(number), 0) + 1, :step, :direction, '', :now FROM saga_step WHERE saga_id = :id)"_sql,
               saga.id, step, direction, tx.now());
+    failpoint::reach("saga.recorded", saga.kind);
     if (waits && *stored > 0) tx.exec("UPDATE saga SET lease_until_ms = 0 WHERE id = :id"_sql, saga.id);
     return *stored;
   });
+  failpoint::reach("saga.committed", saga.kind);
   saga.data = std::move(data);
   ++saga.version;
   return more || (waits && wake == 0);
@@ -153,7 +158,9 @@ bool Sagas::run_step(const SagaDefinition& definition, Saga& saga) {
   auto data = saga.data;
   Advance advance;
   try {
+    failpoint::reach("saga.before_step", saga.kind);
     advance = step.run(call_for(saga, step.name), data);
+    failpoint::reach("saga.after_step", saga.kind);
   } catch (...) {
     fail(saga, problem_of_current_exception(), !past_pivot);
     return saga.state == SagaState::compensating;
@@ -174,6 +181,7 @@ bool Sagas::run_step(const SagaDefinition& definition, Saga& saga) {
 }
 
 void Sagas::fail(Saga& saga, const Problem& problem, bool may_compensate) {
+  failpoint::reach("saga.failing", saga.kind);
   saga.failure = log::redacted(problem.what());
   if (is_passing(problem) && saga.attempts + 1 < attempts_max) {
     ++saga.attempts;
@@ -221,7 +229,9 @@ bool Sagas::compensate_step(const SagaDefinition& definition, Saga& saga) {
   const auto& step = definition.steps[index_of(definition, name)];
   auto data = saga.data;
   try {
+    failpoint::reach("saga.before_compensation", saga.kind);
     if (step.compensate) step.compensate(call_for(saga, step.name + "/back"), data);
+    failpoint::reach("saga.after_compensation", saga.kind);
   } catch (...) {
     fail(saga, problem_of_current_exception(), false);
     return false;

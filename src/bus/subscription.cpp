@@ -3,6 +3,7 @@
 #include <set>
 
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::bus {
 namespace {
@@ -90,6 +91,7 @@ bool Subscription::step() {
 Subscription::Applied Subscription::apply_batch(const std::vector<Event>& events, std::string& failure) {
   std::vector<std::any> prepared(events.size());
   try {
+    failpoint::reach("subscription.before_prepare", name_);
     for (std::size_t i = 0; i < events.size(); ++i) {
       const auto handler = handlers_.find(events[i].name);
       if (handler != handlers_.end() && handler->second.prepare) prepared[i] = handler->second.prepare(call(), events[i]);
@@ -101,6 +103,7 @@ Subscription::Applied Subscription::apply_batch(const std::vector<Event>& events
     const bool moved = consumer_.write(call(), [&](Tx& tx) {
       still_parked = false;
       if (tx.exec("UPDATE subscription SET position = :to WHERE name = :name AND position = :from"_sql, to, name_, from) == 0) return false;
+      failpoint::reach("subscription.cursor_moved", name_);
       std::set<std::string> parked;
       if (look_for_parked)
         for (auto& aggregate : tx.list<std::string>("SELECT DISTINCT aggregate FROM parked_event WHERE subscription = :name"_sql, name_)) parked.insert(std::move(aggregate));
@@ -116,9 +119,11 @@ Subscription::Applied Subscription::apply_batch(const std::vector<Event>& events
         else
           handler->second.apply(tx, event, prepared[i]);
       }
+      failpoint::reach("subscription.applied", name_);
       return true;
     });
     if (!moved) return Applied::moved_elsewhere;
+    failpoint::reach("subscription.committed", name_);
     has_parked_ = still_parked;
     cursor_ = to;
     taken_.add(static_cast<double>(events.size()));
@@ -134,11 +139,13 @@ Subscription::Applied Subscription::apply_batch(const std::vector<Event>& events
 
 void Subscription::park(const Event& event, const std::string& failure) {
   log::error("an event could not be taken and is set aside", {{"subscription", name_}, {"event", event.name}, {"position", event.position}, {"aggregate", event.aggregate}, {"error", failure}});
+  failpoint::reach("subscription.before_park", name_);
   const bool moved = consumer_.write(call(), [&](Tx& tx) {
     if (tx.exec("UPDATE subscription SET position = :to WHERE name = :name AND position = :from"_sql, event.position, name_, *cursor_) == 0) return false;
     tx.exec(R"(INSERT INTO parked_event (subscription, position, aggregate, event, attempts, failure, retry_ms)
                VALUES (:name, :position, :aggregate, :event, 1, :failure, :retry_ms))"_sql,
             name_, event.position, event.aggregate, db::Json<Event>{event}, log::redacted(failure), tx.now() + backoff_ms(1));
+    failpoint::reach("subscription.parked", name_);
     return true;
   });
   if (!moved) return cursor_.reset();
@@ -165,10 +172,12 @@ bool Subscription::retry_parked() {
     const auto& event = parked.event.value;
     std::string failure;
     try {
+      failpoint::reach("subscription.before_retry", name_);
       const auto& handler = handlers_.at(event.name);
       const auto prepared = handler.prepare ? handler.prepare(call(), event) : std::any();
       consumer_.write(call(), [&](Tx& tx) {
         if (tx.exec("DELETE FROM parked_event WHERE subscription = :name AND position = :position"_sql, name_, parked.position) == 1) handler.apply(tx, event, prepared);
+        failpoint::reach("subscription.retried", name_);
       });
       any = true;
       continue;

@@ -3,9 +3,20 @@
 #include <fmt/format.h>
 
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 #include "program/auditor.hpp"
 
 namespace polyshop {
+struct ArmFailpoints {
+  std::optional<std::string> arm;  // in place of what is armed; absent: nothing changes
+};
+BOOST_DESCRIBE_STRUCT(ArmFailpoints, (), (arm))
+
+struct FailpointCounts {
+  std::vector<failpoint::Reached> reached;  // since the last time something was armed
+};
+BOOST_DESCRIBE_STRUCT(FailpointCounts, (), (reached))
+
 namespace {
 
 PasswordHasher hasher_of(Config& config) {
@@ -54,6 +65,7 @@ App::App(Config& config, std::filesystem::path data)
       data_(std::move(data)),
       log_format_(config.choice("log.format", "automatic", {"automatic", "json", "terminal"}, "How the log is written; automatic is for people where standard error is a terminal.")),
       log_level_(config.choice("log.level", "info", {"debug", "info", "warning", "error"}, "The least important lines that are written.")),
+      failpoints_(config.text("runtime.failpoints", "", "For tests of failures: where this process breaks on purpose. Refused unless serve is run with --allow-failpoints.")),
       hasher_(hasher_of(config)),
       database_(database_of(config, data_)),
       cache_(static_cast<std::size_t>(config.integer("http.cache_mib", 64, 0, 1'000'000, "Memory for finished answers to public requests; 0 keeps none.")) * 1024 * 1024,
@@ -146,6 +158,16 @@ AuditReport App::audit() {
   });
 }
 
+void App::arm_failpoints(bool is_allowed) {
+  if (!is_allowed && failpoints_.empty()) return;
+  if (!is_allowed) throw Problem::invalid("failpoints_not_allowed", "runtime.failpoints is set, which breaks a shop on purpose. Take it out; for a test of failures, run serve with --allow-failpoints.");
+  const auto sandbox = std::ranges::find(config_.rows(), "payment.sandbox", &SettingRow::name);
+  if (sandbox->value != "true") throw Problem::invalid("failpoints_not_allowed", "payment.sandbox is off, so this shop sells, and --allow-failpoints would let it break on purpose. Leave the option out.");
+  failpoint::arm(failpoints_);
+  has_failpoints_ = true;
+  log::warning("failpoints are allowed: this shop may break on purpose", {{"armed", failpoints_}});
+}
+
 // What the command line asks of a serving process, over the socket in its data folder.
 void App::add_control_routes() {
   const http::Options options{http::Idempotency::accepted, 64 * 1024 * 1024};
@@ -162,6 +184,12 @@ void App::add_control_routes() {
                                                 return response;
                                               },
                                               options);
+  http::ModuleRoutes(routes_, "control").post("/internal/failpoints", "Arm failpoints, where they are allowed", http::control(), [this](const Call&, const http::Body<ArmFailpoints>& wanted) {
+    if (!has_failpoints_) throw Problem::forbidden("failpoints_not_allowed", "This shop does not break on purpose. For a test, start it with serve --allow-failpoints.");
+    FailpointCounts counts{failpoint::counts()};
+    if (wanted.arm) failpoint::arm(*wanted.arm);
+    return counts;
+  });
   http::ModuleRoutes(routes_, "control").post("/internal/audit", "Check the promises", http::control(), [this](const Call&) { return audit(); });
 }
 

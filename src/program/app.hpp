@@ -38,6 +38,8 @@ class App {
 
   Facades facades();  // of every module, as the command line calls them
   AuditReport audit();
+  // Arms what runtime.failpoints says. Throws Problem where it says anything and it is not allowed, and where the shop sells.
+  void arm_failpoints(bool is_allowed);
   int port() const { return server_->port(); }
   const http::Routes& routes() const { return routes_; }
   Engine engine() const { return platform_.database.engine; }
@@ -48,6 +50,8 @@ class App {
   const std::filesystem::path data_;
   const std::string log_format_;
   const std::string log_level_;
+  const std::string failpoints_;
+  bool has_failpoints_ = false;  // whether a control request may arm more
   SystemClock clock_;
   Metrics metrics_;
   http::Routes routes_;

@@ -15,6 +15,7 @@ struct CommandLine {
   std::optional<std::filesystem::path> config_file;
   std::filesystem::path data = "data";
   Config::Values settings;  // from options such as --listen
+  bool allow_failpoints = false;  // an option only, so that no file and no environment can break a shop
 
   Config config() const;
 };

@@ -26,6 +26,7 @@ void serve(const CommandLine& line) {
   auto config = line.config();
   App app(config, line.data);
   app.configure_log();
+  app.arm_failpoints(line.allow_failpoints);
   const auto lock = FolderLock::take(line.data);
   if (!lock) throw Problem(409, "data_folder_in_use", fmt::format("Another process serves the data folder {}. Stop it, or give this one a folder of its own with --data.", line.data.string()));
   // A database that is away at the start may be waited for a long time; a signal then has to end the process.
@@ -72,6 +73,7 @@ void migrate(const CommandLine& line, bool plan, bool check) {
 void add_serve(CLI::App& program, CommandLine& line) {
   auto* command = program.add_subcommand("serve", "Serve the shop over HTTP until SIGTERM.");
   command->add_option_function<std::string>("--listen", [&line](const std::string& listen) { line.settings["http.listen"] = listen; }, "Address and port, such as 0.0.0.0:80; port 0 takes a free one.");
+  command->add_flag("--allow-failpoints", line.allow_failpoints, "For tests of failures: let runtime.failpoints break this shop on purpose.");
   command->callback([&line] { serve(line); });
 
   auto* migration = program.add_subcommand("migrate", "Bring the databases to this release's schemas.");

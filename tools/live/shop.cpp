@@ -85,8 +85,17 @@ std::string Shop::command(const std::vector<std::string>& arguments, std::string
   return std::move(finished.output);
 }
 
-void Shop::serve() {
-  server_ = std::make_unique<Process>(line_of({"serve", "--listen", "127.0.0.1:0"}), settings_);
+void Shop::serve(const std::vector<std::string>& options) {
+  if (server_) {
+    server_->signal(SIGKILL);
+    follower_.join();
+    port_ = 0;
+    has_ended_ = false;
+    log_.clear();
+  }
+  auto line = line_of({"serve", "--listen", "127.0.0.1:0"});
+  line.insert(line.end(), options.begin(), options.end());
+  server_ = std::make_unique<Process>(line, settings_);
   follower_ = std::thread([this] { follow_log(); });
   const auto give_up = std::chrono::steady_clock::now() + patience;
   std::unique_lock lock(mutex_);

@@ -49,12 +49,17 @@ class Shop {
   Shop(std::filesystem::path program, std::filesystem::path data, Variables settings);
   ~Shop();  // kills what still serves
 
+  void set(const std::string& variable, const std::string& value) { settings_[variable] = value; }  // for what is run from now on
   // Runs a command, such as {"import", "stock", file}, and answers what it printed. Throws Problem with that where it fails.
   std::string command(const std::vector<std::string>& arguments, std::string_view input = {});
-  // Serves on a free port of this machine. Throws Problem with the end of its log where it does not start within a minute.
-  void serve();
+  // Serves on a free port of this machine, again where it has ended; `options` are further ones of serve. Throws Problem with the
+  // end of its log where it does not start within a minute.
+  void serve(const std::vector<std::string>& options = {});
   int port() const;
   pid_t process() const { return server_->id(); }
+  void signal(int number) { server_->signal(number); }
+  // As Process::wait().
+  std::optional<int> wait(std::chrono::milliseconds timeout) { return server_->wait(timeout); }
   // SIGTERM; the exit status, which is 0 where all went well, or nothing where it does not end within a minute.
   std::optional<int> stop();
   std::string end_of_log() const;  // of serve

@@ -47,7 +47,7 @@ BOOST_DESCRIBE_STRUCT(ChooseDelivery, (), (method_id))
 
 struct OpenPayment {
   std::string provider = "sandbox";
-  std::string token = "tok_approve";
+  std::string token;
 };
 BOOST_DESCRIBE_STRUCT(OpenPayment, (), (provider, token))
 
@@ -105,7 +105,7 @@ http::ClientResponse Connection::send(Method method, const std::string& target, 
   }
 }
 
-Shopper::Cart Shopper::fill_cart(const std::vector<WantedLine>& lines, Currency currency, const std::string& country) {
+Shopper::Cart Shopper::fill_cart(const std::vector<WantedLine>& lines, Currency currency, const std::string& country, const std::string& token) {
   const auto created = connection_.send(Method::post, "/v1/store/carts", json::to_text(NewCart{currency}), {}, 201, false);
   Cart cart{read<CartAnswer>(created).id, std::string(created.field("Cart-Token")), 0};
   const auto address = "/v1/store/carts/" + cart.id;
@@ -121,7 +121,7 @@ Shopper::Cart Shopper::fill_cart(const std::vector<WantedLine>& lines, Currency 
   const auto options = read<DeliveryOptions>(connection_.send(Method::get, address + "/delivery-options", {}, key));
   if (options.data.empty()) throw Problem::conflict("no_delivery", fmt::format("The shop delivers nothing to {}.", country));
   cart.total = read<CartAnswer>(connection_.send(Method::put, address + "/delivery", json::to_text(options.data.front()), key)).totals.total;
-  connection_.send(Method::post, address + "/payment-sessions", json::to_text(OpenPayment{}), key, 201);
+  connection_.send(Method::post, address + "/payment-sessions", json::to_text(OpenPayment{"sandbox", token}), key, 201);
   return cart;
 }
 

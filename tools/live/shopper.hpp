@@ -62,8 +62,8 @@ class Shopper {
     std::int64_t total = 0;
   };
   // A cart with everything that a completion needs: each line one of its own, an address in the country, the first way of
-  // delivery that is offered, and a payment that will be approved.
-  Cart fill_cart(const std::vector<WantedLine>& lines, Currency currency, const std::string& country);
+  // delivery that is offered, and a payment with a token of the sandbox, which says what becomes of it.
+  Cart fill_cart(const std::vector<WantedLine>& lines, Currency currency, const std::string& country, const std::string& token = "tok_approve");
   PlacedOrder complete(const Cart& cart);
   PlacedOrder read_order(const std::string& id, const Cart& cart);
 

@@ -29,8 +29,10 @@ class Staff {
   void for_each_stock_level(const std::function<void(const StockLevel&)>& visit);
   std::vector<Reservation> open_reservations();  // the first hundred
 
- private:
+  // As Connection::send, with a staff session.
   http::ClientResponse send(http::Method method, const std::string& target, const std::string& body = {});
+
+ private:
   Connection connection_;
   std::string token_;
 };

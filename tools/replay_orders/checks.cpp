@@ -48,6 +48,13 @@ bool is_final(const Problem& problem) { return problem.code == "interrupted" || 
 
 }  // namespace
 
+std::string amount_text(std::int64_t pence) {
+  auto text = format_amount(pence, *Currency::parse("GBP"));
+  const std::size_t first = text.starts_with('-') ? 1 : 0;
+  for (auto at = text.find('.'); at > first + 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
 std::vector<Invoice> invoices_of(const online_retail::Derivation& derivation) {
   std::unordered_map<std::string, std::int64_t> prices;
   for (const auto& product : derivation.products) prices[product.sku] = product.price;

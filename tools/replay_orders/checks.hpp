@@ -1,11 +1,15 @@
 #pragma once
 
+#include "live/report.hpp"
 #include "live/shop.hpp"
 #include "live/staff.hpp"
 #include "online_retail/derive.hpp"
-#include "replay_orders/report.hpp"
 
 namespace polyshop::replay {
+
+using live::Report;
+
+std::string amount_text(std::int64_t pence);  // "728,123.45"
 
 // An invoice as the source file has it: its kept lines, at the prices of the derived products.
 struct Invoice {

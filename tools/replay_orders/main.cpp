@@ -85,7 +85,7 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
   live::take_signals();
-  Report report;
+  Report report("replay");
   try {
     replay(options, report);
   } catch (const Problem& problem) {

@@ -4,6 +4,7 @@
 
 #include "kernel/db/ballast.hpp"
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::db {
 namespace {
@@ -21,7 +22,9 @@ using After = std::vector<std::move_only_function<void()>>;
 void run_job(const LaneOptions& options, ControlledSession& session, LaneJob& job, After& after) {
   WriteMark mark(job.write);
   Tx tx(session, job.now, job.write ? options.events : nullptr);
+  if (job.write) failpoint::reach("lane.before_job", options.name);
   job.run(tx);
+  if (job.write) failpoint::reach("lane.after_job", options.name);
   auto actions = tx.take_after_commit();
   std::ranges::move(actions, std::back_inserter(after));
 }
@@ -74,9 +77,11 @@ void run_alone(const LaneOptions& options, std::unique_ptr<ControlledSession>& s
       ensure_session(options, session);
       session->begin(job.write);
       run_job(options, *session, job, after);
+      if (job.write) failpoint::reach("lane.before_commit", options.name);
       committing = true;
       const auto start = std::chrono::steady_clock::now();
       session->commit();
+      if (job.write) failpoint::reach("lane.after_commit", options.name);
       if (job.write) options.commit_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     } catch (...) {
       failure = std::current_exception();
@@ -131,8 +136,10 @@ void run_group(const LaneOptions& options, std::unique_ptr<ControlledSession>& s
       if (group.size() == jobs_max || std::chrono::steady_clock::now() - start > time_max) break;
       job = queue.try_pop();
     }
+    failpoint::reach("lane.before_commit", options.name);
     const auto committing = std::chrono::steady_clock::now();
     session->commit();
+    failpoint::reach("lane.after_commit", options.name);
     options.commit_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - committing).count());
     options.group_size.observe(static_cast<double>(group.size()));
   } catch (...) {

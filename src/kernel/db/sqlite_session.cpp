@@ -2,6 +2,7 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include "kernel/db/soci_session.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::db {
 namespace {
@@ -19,6 +20,7 @@ class SqliteSession final : public SociSession {
       script("PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0;");
     else
       script("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;");
+    if (failpoint::is_on("sqlite.synchronous_normal")) script("PRAGMA synchronous=NORMAL");
     script("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456;");
     sqlite_api::sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, options.read_only ? 1 : 0, nullptr);
   }

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel/runtime/failpoint.hpp"
+
 namespace polyshop {
 namespace {
 
@@ -59,7 +61,7 @@ class Reader {
 
 Timestamp SystemClock::now() const {
   using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count() + failpoint::clock_offset_ms.load(std::memory_order_relaxed);
 }
 
 std::string format_time(Timestamp time) {

@@ -1,13 +1,11 @@
-#include "replay_orders/report.hpp"
+#include "live/report.hpp"
 
 #include <cstdio>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "kernel/types/money.hpp"
-
-namespace polyshop::replay {
+namespace polyshop::live {
 namespace {
 
 const bool is_terminal = isatty(STDERR_FILENO) != 0;
@@ -32,7 +30,7 @@ void Report::mismatch(std::string_view text) {
   const std::lock_guard lock(mutex_);
   clear_progress();
   ++mismatches_;
-  fmt::print(stderr, "replay: {}\n", text);
+  fmt::print(stderr, "{}: {}\n", tool_, text);
 }
 
 void Report::progress(std::string_view what, std::int64_t done, std::int64_t of) {
@@ -56,11 +54,4 @@ std::int64_t Report::mismatches() const {
   return mismatches_;
 }
 
-std::string amount_text(std::int64_t pence) {
-  auto text = format_amount(pence, *Currency::parse("GBP"));
-  const std::size_t first = text.starts_with('-') ? 1 : 0;
-  for (auto at = text.find('.'); at > first + 3;) text.insert(at -= 3, ",");
-  return text;
-}
-
-}  // namespace polyshop::replay
+}  // namespace polyshop::live

@@ -6,11 +6,12 @@
 #include <string>
 #include <string_view>
 
-namespace polyshop::replay {
+namespace polyshop::live {
 
-// What a run says, and what it found wrong. For any thread.
+// What a run of a tool says, and what it found wrong. For any thread.
 class Report {
  public:
+  explicit Report(std::string tool) : tool_(std::move(tool)) {}
   ~Report();
   void step(std::string_view text);      // a line on standard output
   void mismatch(std::string_view text);  // a line on standard error, which makes the run fail
@@ -20,6 +21,7 @@ class Report {
 
  private:
   void clear_progress();
+  const std::string tool_;
   mutable std::mutex mutex_;
   std::int64_t mismatches_ = 0;
   std::string what_;
@@ -28,6 +30,4 @@ class Report {
   bool is_drawn_ = false;
 };
 
-std::string amount_text(std::int64_t pence);  // "728,123.45"
-
-}  // namespace polyshop::replay
+}  // namespace polyshop::live

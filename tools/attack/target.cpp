@@ -1,0 +1,157 @@
+#include "attack/target.hpp"
+
+#include <csignal>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "kernel/db/session.hpp"
+#include "kernel/json/codec.hpp"
+#include "kernel/security/token.hpp"
+
+namespace polyshop::attack {
+
+// Of POST /internal/failpoints.
+struct Reached {
+  std::string name;
+  std::int64_t acted = 0;
+};
+BOOST_DESCRIBE_STRUCT(Reached, (), (name, acted))
+
+struct FailpointCounts {
+  std::vector<Reached> reached;
+};
+BOOST_DESCRIBE_STRUCT(FailpointCounts, (), (reached))
+
+struct ArmFailpoints {
+  std::optional<std::string> arm;
+};
+BOOST_DESCRIBE_STRUCT(ArmFailpoints, (), (arm))
+
+struct SumAndCount {
+  std::int64_t n = 0;
+  std::int64_t sum = 0;
+};
+BOOST_DESCRIBE_STRUCT(SumAndCount, (), (n, sum))
+
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr auto modules = std::to_array<std::string_view>({"auth", "customer", "catalog", "pricing", "inventory", "shipping", "cart", "payment", "order", "search", "notification"});
+constexpr Timestamp lease_ms = 61'000;  // a little longer than that of whoever runs a saga or an effect
+
+live::Variables settings_of(const Target::Options& options, const std::optional<live::PostgresqlDatabase>& database) {
+  auto settings = options.settings;
+  if (database) settings.insert({{"POLYSHOP_DATABASE_ENGINE", "postgresql"}, {"POLYSHOP_DATABASE_URL", database->url()}});
+  return settings;
+}
+
+}  // namespace
+
+Target::Target(Options options) : options_(std::move(options)), password_(make_token()), database_(options_.engine == "postgresql" ? std::optional<live::PostgresqlDatabase>(std::in_place) : std::nullopt), shop_(options_.program, options_.data, settings_of(options_, database_)) {
+  const live::Folder files("polyshop-attack-files");
+  const auto products = (files.path() / "products.csv").string();
+  const auto stock = (files.path() / "stock.csv").string();
+  std::ofstream products_file(products);
+  std::ofstream stock_file(stock);
+  products_file << "sku,name,price_EUR\n";
+  stock_file << "sku,quantity\n";
+  for (int i = 0; i < skus; ++i) {
+    products_file << fmt::format("{},Thing {},{}.{:02}\n", sku(i), i, 3 + i, (i * 37) % 100);
+    stock_file << fmt::format("{},{}\n", sku(i), options_.units);
+  }
+  products_file.close();
+  stock_file.close();
+  shop_.command({"import", "products", products});
+  shop_.command({"import", "stock", stock});
+  shop_.command({"user", "create", "--email", staff_email}, password_ + "\n");
+  start();
+  staff().offer_free_delivery(currency());
+}
+
+void Target::start(const std::string& failpoints) {
+  // What is armed stands in the command's environment: it holds from the first transaction on.
+  shop_.set("POLYSHOP_RUNTIME_FAILPOINTS", with_clock(failpoints));
+  shop_.serve({"--allow-failpoints"});
+}
+
+std::string Target::with_clock(const std::string& failpoints) const {
+  return clock_offset_ms_ ? fmt::format("clock.now=jump,ms={};{}", clock_offset_ms_, failpoints) : failpoints;
+}
+
+void Target::crash() {
+  shop_.signal(SIGKILL);
+  shop_.wait(std::chrono::milliseconds(-1));
+}
+
+bool Target::has_ended(std::chrono::milliseconds within) { return shop_.wait(within).has_value(); }
+
+std::map<std::string, std::int64_t> Target::ask_failpoints(const std::string& body) {
+  const auto answer = http::Client(options_.data / "control.sock").send(http::Method::post, "/internal/failpoints", body);
+  if (answer.status != 200) throw Problem(500, "unexpected_answer", fmt::format("The shop refuses to arm failpoints: {}", answer.body));
+  std::map<std::string, std::int64_t> counts;
+  for (const auto& row : json::from_text<FailpointCounts>(answer.body, json::Mode::lenient).reached) counts[row.name] = row.acted;
+  return counts;
+}
+
+std::map<std::string, std::int64_t> Target::arm(const std::string& failpoints) { return ask_failpoints(json::to_text(ArmFailpoints{with_clock(failpoints)})); }
+std::map<std::string, std::int64_t> Target::acted() { return ask_failpoints("{}"); }
+
+void Target::jump(Timestamp ms) {
+  clock_offset_ms_ += ms;
+  arm("");
+}
+
+void Target::hasten() {
+  constexpr auto pause = std::chrono::milliseconds(300);
+  if (steady_clock::now() < next_hasten_) return;
+  next_hasten_ = steady_clock::now() + pause;
+  jump(++hastened_ % 5 == 0 ? lease_ms : 3'000);
+}
+
+Standing Target::standing() const {
+  Standing standing;
+  for (const auto module : modules) {
+    const auto session = database_ ? db::open_session({Engine::postgresql, database_->url(), std::string(module), true})
+                                   : db::open_session({Engine::sqlite, (options_.data / fmt::format("{}.db", module)).string(), {}, true});
+    session->begin(false);
+    {
+      Tx tx(*session, 0, nullptr);
+      standing.sagas_open += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state IN ('running', 'waiting', 'compensating')"_sql);
+      standing.sagas_stuck += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state = 'stuck'"_sql);
+      standing.effects_due += tx.get<std::int64_t>("SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql);
+      standing.events_parked += tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event"_sql);
+      if (module == "inventory") {
+        standing.reserved = tx.get<std::int64_t>("SELECT cast(coalesce(sum(reserved), 0) AS bigint) AS n FROM stock_level"_sql);
+        standing.units_sold = tx.get<std::int64_t>("SELECT cast(coalesce(-sum(delta), 0) AS bigint) AS n FROM stock_movement WHERE reason IN ('sold', 'cancelled')"_sql);
+      } else if (module == "order") {
+        const auto orders = tx.get<SumAndCount>("SELECT count(*) AS n, cast(coalesce(sum(total), 0) AS bigint) AS sum FROM shop_order WHERE number IS NOT NULL"_sql);
+        standing.orders = orders.n;
+        standing.orders_total = orders.sum;
+        standing.carts_with_two = tx.get<std::int64_t>("SELECT count(*) AS n FROM (SELECT cart_id FROM shop_order WHERE state <> 'cancelled' GROUP BY cart_id HAVING count(*) > 1) AS twice"_sql);
+      } else if (module == "payment") {
+        const auto payments = tx.get<SumAndCount>("SELECT count(*) AS n, cast(coalesce(sum(captured), 0) AS bigint) AS sum FROM payment WHERE captured > 0"_sql);
+        standing.payments = payments.n;
+        standing.captured = payments.sum;
+      }
+    }
+    session->rollback();
+  }
+  return standing;
+}
+
+std::string Target::settle() {
+  const auto give_up = steady_clock::now() + std::chrono::minutes(2);
+  while (true) {
+    const auto now = standing();
+    if (now.sagas_open == 0 && now.effects_due == 0 && now.events_parked == 0 && now.reserved == 0) return now.sagas_stuck ? fmt::format("{} sagas are stuck", now.sagas_stuck) : "";
+    if (steady_clock::now() > give_up)
+      return fmt::format("after two minutes {} sagas are open, {} effects are due, {} events are set aside and {} units are reserved", now.sagas_open, now.effects_due, now.events_parked, now.reserved);
+    hasten();
+    live::stop_if_interrupted();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+}  // namespace polyshop::attack
