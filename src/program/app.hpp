@@ -40,6 +40,7 @@ class App {
   AuditReport audit();
   int port() const { return server_->port(); }
   const http::Routes& routes() const { return routes_; }
+  const std::vector<bus::Node*>& nodes() const { return platform_.nodes; }
   Engine engine() const { return platform_.database.engine; }
 
  private:

@@ -19,7 +19,7 @@ using After = std::vector<std::move_only_function<void()>>;
 
 void run_job(const LaneOptions& options, ControlledSession& session, LaneJob& job, After& after) {
   WriteMark mark(job.write);
-  Tx tx(session, job.now, job.write ? options.events : nullptr);
+  Tx tx(session, job.now, job.write ? options.events : nullptr, job.call);
   job.run(tx);
   auto actions = tx.take_after_commit();
   std::ranges::move(actions, std::back_inserter(after));
