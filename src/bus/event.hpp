@@ -7,7 +7,7 @@
 
 #include <boost/describe.hpp>
 
-#include "kernel/types/id.hpp"
+#include "kernel/db/tx.hpp"
 
 namespace polyshop::bus {
 
@@ -19,19 +19,33 @@ struct Event {
   std::string aggregate;       // what it is about; the order of events of one aggregate is kept
   std::int64_t version = 0;    // of the aggregate, once this had happened
   Timestamp time_ms = 0;
-  std::string actor;
-  std::string trace;
+  std::string actor;           // who caused it: usr_..., or a part of the system; empty for a visitor without an account
+  std::string trace;           // a W3C traceparent, or empty
   std::string data;            // JSON, at most 64 KiB
 };
 BOOST_DESCRIBE_STRUCT(Event, (), (position, id, name, aggregate, version, time_ms, actor, trace, data))
 
 constexpr std::size_t event_size_max = 64 * 1024;
 
+// A type of event, as the module that publishes it declares it.
+struct EventKind {
+  std::string name;
+  json::Object (*schema)(json::Schemas&);             // of its data
+  std::string (*reread)(std::string_view data);       // data, read strictly and written again by this release
+};
+template <EventType E>
+EventKind event_kind() {
+  return {std::string(E::event_name), [](json::Schemas& schemas) { return json::schema_of<E>(schemas); },
+          [](std::string_view data) { return json::to_text(json::from_text<E>(data, json::Mode::strict)); }};
+}
+
 // Another module's log, as a subscription reads it: in this process, or over HTTP.
 class Source {
  public:
   virtual ~Source() = default;
   virtual const std::string& module() const = 0;
+  // Whether events of that name can come from here, as far as this process can know.
+  virtual bool may_publish(std::string_view event_name) const = 0;
   virtual std::vector<Event> read_after(std::int64_t position, std::size_t count_max) = 0;
   virtual std::int64_t head() = 0;
   // Calls back, from any thread, when something may have been added.

@@ -25,9 +25,17 @@ Call reading() {
 
 }  // namespace
 
+void Log::declare(EventKind kind) {
+  if (!kind.name.starts_with(module() + ".")) die("the module " + module() + " declares the event " + kind.name + ", which is not named after it");
+  const auto name = kind.name;
+  if (!kinds_.emplace(name, std::move(kind)).second) die("the module " + module() + " declares the event " + name + " twice");
+}
+
 void Log::append(Tx& tx, std::string_view name, std::string_view aggregate, std::int64_t version, std::string data) {
-  if (data.size() > event_size_max) die("the event " + std::string(name) + " is larger than 64 KiB");
-  const NewEvent event{Id<"evt">::make(tx.now()).str(), std::string(name), std::string(aggregate), version, tx.now(), "", "", std::move(data)};
+  if (!kinds_.contains(name)) die("the module " + module() + " publishes " + std::string(name) + " without declaring it; name it in the publishes<...>() of its module.cpp");
+  // What a client sends can come to this, such as a product with long texts in many languages.
+  if (data.size() > event_size_max) throw Problem::invalid("too_large", "This comes to more than 64 KiB in all, which is the most that can be published. Shorten its texts.");
+  const NewEvent event{Id<"evt">::make(tx.now()).str(), std::string(name), std::string(aggregate), version, tx.now(), tx.actor(), tx.traceparent(), std::move(data)};
   // SQLite has one writer, so the next number is the position. On PostgreSQL the sequencer gives it after the commit.
   if (tx.engine() == Engine::sqlite)
     tx.exec(R"(INSERT INTO event_log (position, id, name, aggregate, version, time_ms, actor, trace, data)

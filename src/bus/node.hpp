@@ -45,6 +45,11 @@ class Node {
   const std::string& module() const { return db.module(); }
   http::ModuleRoutes routes() { return {platform_.routes, db.module()}; }
 
+  // Declares the events that the module publishes; others it cannot.
+  template <EventType... E>
+  void publishes() {
+    (log.declare(event_kind<E>()), ...);
+  }
   // One subscription per source; further calls answer the same.
   Subscription& subscribe(Node& source, From from = From::start);
   // Runs a function about every so often, on one of the module's workers; with several instances on each of them.

@@ -36,7 +36,15 @@ Subscription::Subscription(Database& consumer, Source& source, From from, Metric
 
 void Subscription::handle(std::string event_name, Handler handler) {
   if (!event_name.starts_with(source_.module() + ".")) die("a subscription to " + source_.module() + " handles " + event_name);
+  if (!source_.may_publish(event_name)) die(name_ + " handles " + event_name + ", which " + source_.module() + " does not publish");
   if (!handlers_.emplace(event_name, std::move(handler)).second) die(name_ + " handles " + event_name + " twice");
+}
+
+// What is done about an event goes on in the event's trace.
+Call Subscription::call_about(const Event& event) const {
+  auto about = call();
+  if (const auto trace = Trace::parse(event.trace)) about.trace = trace->child();
+  return about;
 }
 
 Call Subscription::call() const {
@@ -94,7 +102,7 @@ Subscription::Applied Subscription::apply_batch(const std::vector<Event>& events
     failpoint::reach("subscription.before_prepare", name_);
     for (std::size_t i = 0; i < events.size(); ++i) {
       const auto handler = handlers_.find(events[i].name);
-      if (handler != handlers_.end() && handler->second.prepare) prepared[i] = handler->second.prepare(call(), events[i]);
+      if (handler != handlers_.end() && handler->second.prepare) prepared[i] = handler->second.prepare(call_about(events[i]), events[i]);
     }
     const bool look_for_parked = has_parked_.value_or(true);
     const auto from = *cursor_;
@@ -108,16 +116,20 @@ Subscription::Applied Subscription::apply_batch(const std::vector<Event>& events
       if (look_for_parked)
         for (auto& aggregate : tx.list<std::string>("SELECT DISTINCT aggregate FROM parked_event WHERE subscription = :name"_sql, name_)) parked.insert(std::move(aggregate));
       still_parked = !parked.empty();
+      Call about;
       for (std::size_t i = 0; i < events.size(); ++i) {
         const auto& event = events[i];
         const auto handler = handlers_.find(event.name);
         if (handler == handlers_.end()) continue;
-        if (parked.contains(event.aggregate))
+        if (parked.contains(event.aggregate)) {
           tx.exec(R"(INSERT INTO parked_event (subscription, position, aggregate, event, attempts, failure, retry_ms)
                      VALUES (:name, :position, :aggregate, :event, 0, 'waits behind an earlier event', 0))"_sql,
                   name_, event.position, event.aggregate, db::Json<Event>{event});
-        else
-          handler->second.apply(tx, event, prepared[i]);
+          continue;
+        }
+        about = call_about(event);
+        tx.act_for(about);
+        handler->second.apply(tx, event, prepared[i]);
       }
       failpoint::reach("subscription.applied", name_);
       return true;
@@ -174,8 +186,9 @@ bool Subscription::retry_parked() {
     try {
       failpoint::reach("subscription.before_retry", name_);
       const auto& handler = handlers_.at(event.name);
-      const auto prepared = handler.prepare ? handler.prepare(call(), event) : std::any();
-      consumer_.write(call(), [&](Tx& tx) {
+      const auto about = call_about(event);
+      const auto prepared = handler.prepare ? handler.prepare(about, event) : std::any();
+      consumer_.write(about, [&](Tx& tx) {
         if (tx.exec("DELETE FROM parked_event WHERE subscription = :name AND position = :position"_sql, name_, parked.position) == 1) handler.apply(tx, event, prepared);
         failpoint::reach("subscription.retried", name_);
       });

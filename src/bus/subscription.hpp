@@ -54,6 +54,7 @@ class Subscription {
   bool retry_parked();
   void pause(const std::string& why);
   Call call() const;
+  Call call_about(const Event& event) const;
 
   Database& consumer_;
   Source& source_;

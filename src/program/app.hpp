@@ -42,6 +42,7 @@ class App {
   void arm_failpoints(bool is_allowed);
   int port() const { return server_->port(); }
   const http::Routes& routes() const { return routes_; }
+  const std::vector<bus::Node*>& nodes() const { return platform_.nodes; }
   Engine engine() const { return platform_.database.engine; }
 
  private:

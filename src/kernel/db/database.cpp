@@ -63,6 +63,7 @@ void Database::run_erased(const Call& call, bool write, std::move_only_function<
   std::exception_ptr failure;
   auto job = std::make_unique<db::LaneJob>();
   job->run = std::move(fn);
+  job->call = &call;
   job->write = write;
   job->now = call.now ? call.now : clock_.now();
   job->deadline = call.deadline;

@@ -21,7 +21,7 @@ using After = std::vector<std::move_only_function<void()>>;
 
 void run_job(const LaneOptions& options, ControlledSession& session, LaneJob& job, After& after) {
   WriteMark mark(job.write);
-  Tx tx(session, job.now, job.write ? options.events : nullptr);
+  Tx tx(session, job.now, job.write ? options.events : nullptr, job.call);
   if (job.write) failpoint::reach("lane.before_job", options.name);
   job.run(tx);
   if (job.write) failpoint::reach("lane.after_job", options.name);

@@ -19,6 +19,7 @@ namespace polyshop::db {
 struct LaneJob {
   std::move_only_function<void(Tx&)> run;
   std::move_only_function<void(std::exception_ptr failure)> done;
+  const Call* call = nullptr;  // whose work it is; outlives the job
   bool write = false;
   Timestamp now = 0;
   Deadline deadline = Deadline::max();

@@ -61,12 +61,18 @@ concept EventType = json::DescribedStruct<E> && requires(const E& event) {
 // checked when it is compiled.
 class Tx {
  public:
-  Tx(db::Session& session, Timestamp now, db::EventSink* events) : session_(session), now_(now), events_(events) {}
+  Tx(db::Session& session, Timestamp now, db::EventSink* events, const Call* call = nullptr) : session_(session), now_(now), events_(events), call_(call) {}
   Tx(const Tx&) = delete;
   Tx& operator=(const Tx&) = delete;
 
   Timestamp now() const { return now_; }
   Engine engine() const { return session_.engine(); }
+
+  // On whose behalf and in which trace (a W3C traceparent) the transaction runs; empty where nobody said. Its events carry both.
+  std::string actor() const { return call_ ? call_->actor.id : std::string(); }
+  std::string traceparent() const { return call_ && call_->trace.exists() ? call_->trace.traceparent() : std::string(); }
+  // What follows in this transaction is caused by another call, which outlives it: one event of several that are taken together.
+  void act_for(const Call& call) { call_ = &call; }
 
   // Runs a statement that changes rows; answers how many.
   template <class S, class... A>
@@ -226,6 +232,7 @@ class Tx {
   db::Session& session_;
   const Timestamp now_;
   db::EventSink* const events_;
+  const Call* call_;
   std::vector<std::move_only_function<void()>> after_commit_;
 };
 

@@ -17,6 +17,7 @@ struct Trace {
   static std::optional<Trace> parse(std::string_view traceparent);  // nothing where the field is invalid: start a new one
   Trace child() const;                                              // same trace, a new span
   std::string traceparent() const;
+  bool exists() const { return trace_id[0] != 0; }  // a default one does not
   std::string_view id() const { return {trace_id.data(), trace_id.size()}; }
 };
 

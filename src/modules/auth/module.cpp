@@ -1,5 +1,7 @@
 #include "module.hpp"
 
+#include "auth/events.hpp"
+
 namespace polyshop::auth {
 namespace {
 
@@ -18,6 +20,8 @@ Sessions::Settings settings_of(Config& config) {
 }  // namespace
 
 Module::Module(Platform& platform) : node_(platform, "auth"), users_(node_), sessions_(node_, users_, platform.hasher, settings_of(platform.config)) {
+  node_.publishes<UserRegistered>();
+
   facade_.create_user = [this](const Call& call, const CreateUser& wanted) { return users_.create(call, wanted); };
   facade_.find_user = [this](const Call& call, const FindUser& wanted) {
     const auto found = users_.find(call, wanted.kind, normal_email(wanted.email));

@@ -1,8 +1,12 @@
 #include "module.hpp"
 
+#include "catalog/events.hpp"
+
 namespace polyshop::catalog {
 
 Module::Module(Platform& platform) : node_(platform, "catalog"), products_(node_), categories_(node_) {
+  node_.publishes<ProductChanged, ProductRemoved, CategoryChanged, CategoryRemoved>();
+
   facade_.create_product = [this](const Call& call, const CreateProduct& wanted) { return products_.create(call, wanted); };
   facade_.create_category = [this](const Call& call, const CreateCategory& wanted) { return categories_.create(call, wanted); };
   facade_.get_product = [this](const Call& call, const GetProduct& wanted) { return products_.get(call, wanted.id); };

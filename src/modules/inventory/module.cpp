@@ -1,5 +1,7 @@
 #include "module.hpp"
 
+#include "inventory/events.hpp"
+
 namespace polyshop::inventory {
 
 Module::Module(Platform& platform, const catalog::Facade& catalog)
@@ -8,6 +10,8 @@ Module::Module(Platform& platform, const catalog::Facade& catalog)
       locations_(node_),
       stock_(node_, bands_, node_.use(catalog, "catalog")),
       reservations_(node_, bands_, 1000 * platform.config.integer("inventory.reservation_ttl_s", 900, 10, 86'400, "How long goods stay reserved for a checkout that does not go on.")) {
+  node_.publishes<AvailabilityChanged>();
+
   facade_.get_availability = [this](const Call& call, const GetAvailability& wanted) { return stock_.get_availability(call, wanted); };
   facade_.reserve = [this](const Call& call, const ReserveStock& wanted) { return reservations_.reserve(call, wanted); };
   facade_.hold = [this](const Call& call, const OfReference& of) { return reservations_.hold(call, of.reference); };

@@ -1,11 +1,14 @@
 #include "module.hpp"
 
+#include "order/events.hpp"
 #include "payment/events.hpp"
 
 namespace polyshop::order {
 
 Module::Module(Platform& platform, bus::Node& payments, const cart::Facade& cart, const inventory::Facade& inventory, const payment::Facade& payment)
     : node_(platform, "order"), others_{node_.use(cart, "cart"), node_.use(inventory, "inventory"), node_.use(payment, "payment")}, checkout_(node_, others_), orders_(node_, others_) {
+  node_.publishes<OrderPlaced, OrderCancelled>();
+
   facade_.get_order = [this](const Call& call, const GetOrder& wanted) { return orders_.get(call, wanted.id); };
   facade_.export_orders = [this](const Call& call, const ExportOrders& wanted) { return orders_.export_page(call, wanted); };
   facade_.audit = [this](const Call& call, const Nothing&) { return orders_.audit(call); };

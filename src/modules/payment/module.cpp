@@ -1,5 +1,6 @@
 #include "module.hpp"
 
+#include "payment/events.hpp"
 #include "sandbox.hpp"
 
 namespace polyshop::payment {
@@ -15,6 +16,8 @@ Payments::Limits limits_of(Config& config) {
 }  // namespace
 
 Module::Module(Platform& platform, const cart::Facade& cart) : node_(platform, "payment"), payments_(node_, cart, limits_of(platform.config)) {
+  node_.publishes<PaymentChanged>();
+
   const auto webhook_secret = platform.config.secret("payment.sandbox_webhook_secret", "What notices to /v1/hooks/sandbox are signed with; without it none is taken.");
   if (platform.config.boolean("payment.sandbox", true, "Whether shoppers may pay with the sandbox, which moves no money; switch it off in a shop that sells."))
     payments_.add_provider("sandbox", std::make_unique<Sandbox>(node_, webhook_secret));

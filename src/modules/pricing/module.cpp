@@ -1,12 +1,15 @@
 #include "module.hpp"
 
 #include "catalog/events.hpp"
+#include "pricing/events.hpp"
 #include "store.hpp"
 
 namespace polyshop::pricing {
 
 Module::Module(Platform& platform, bus::Node& catalog_node, const catalog::Facade& catalog)
     : node_(platform, "pricing"), catalog_(node_.use(catalog, "catalog")), prices_(node_, catalog_), taxes_(node_, catalog_) {
+  node_.publishes<PricesChanged>();
+
   facade_.set_prices = [this](const Call& call, const SetPrices& wanted) { return prices_.set(call, wanted); };
   facade_.set_tax = [this](const Call& call, const SetTax& wanted) { taxes_.set(call, wanted); };
   facade_.quote = [this](const Call& call, const QuoteCart& cart) { return prices_.quote(call, cart); };
