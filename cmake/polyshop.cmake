@@ -62,6 +62,26 @@ function(polyshop_embed_schemas target)
   target_sources(${target} PRIVATE ${output})
 endfunction()
 
+# Whoever breaks the rules of ownership has no library: the objects of a module are checked before they are put into one. It is
+# done again when a schema changes, since that can change whose a table is. What modules there are is written for the checker
+# by polyshop_describe_tree(), after the last of them.
+file(GLOB_RECURSE POLYSHOP_SCHEMAS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/schemas/*)
+set(POLYSHOP_TREE ${CMAKE_BINARY_DIR}/ownership/tree.txt)
+function(polyshop_check_ownership name)
+  set(stamp ${CMAKE_BINARY_DIR}/ownership/${name}.stamp)
+  add_custom_command(OUTPUT ${stamp}
+    COMMAND ownership_check --tree ${POLYSHOP_TREE} --module ${name} --stamp ${stamp}
+    DEPENDS $<TARGET_OBJECTS:module_${name}_objects> polyshop_kernel polyshop_bus ${POLYSHOP_SCHEMAS} ${POLYSHOP_TREE}
+    COMMENT "Checking what ${name} owns and touches" VERBATIM)
+  add_custom_target(module_${name}_ownership DEPENDS ${stamp})
+  list(JOIN ARGN " " uses)
+  set_property(GLOBAL APPEND_STRING PROPERTY POLYSHOP_TREE_TEXT "module ${name}\nuses ${uses}\nobject $<JOIN:$<TARGET_OBJECTS:module_${name}_objects>,\nobject >\n")
+endfunction()
+function(polyshop_describe_tree)
+  get_property(text GLOBAL PROPERTY POLYSHOP_TREE_TEXT)
+  file(GENERATE OUTPUT ${POLYSHOP_TREE} CONTENT "root ${PROJECT_SOURCE_DIR}\nfloor $<TARGET_FILE:polyshop_kernel>\nfloor $<TARGET_FILE:polyshop_bus>\n${text}")
+endfunction()
+
 # polyshop_module(order USES catalog pricing): a library of the sources in src/modules/order, which sees the kernel, the
 # bus, its own folder and the api/ folders of the modules it names. A module can only use modules declared before it, so
 # a cycle does not configure.
@@ -75,15 +95,21 @@ function(polyshop_module name)
   if(NOT sources)
     return()
   endif()
-  add_library(module_${name} STATIC ${sources})
-  target_include_directories(module_${name} PRIVATE ${folder})
-  target_link_libraries(module_${name} PUBLIC polyshop_bus ${name}_api PRIVATE polyshop_options)
+  add_library(module_${name}_objects OBJECT ${sources})
+  target_include_directories(module_${name}_objects PRIVATE ${folder})
+  target_link_libraries(module_${name}_objects PRIVATE polyshop_bus ${name}_api polyshop_options)
+  polyshop_check_ownership(${name} ${arg_USES})
+  add_library(module_${name} STATIC $<TARGET_OBJECTS:module_${name}_objects>)
+  add_dependencies(module_${name} module_${name}_ownership)
+  set_target_properties(module_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_link_libraries(module_${name} PUBLIC polyshop_bus ${name}_api)
   foreach(used IN LISTS arg_USES)
     if(NOT TARGET ${used}_api)
       message(FATAL_ERROR "Module ${name} uses ${used}, which is not declared before it: modules are declared in the order of the facade graph, and it has no cycles.")
     endif()
+    target_link_libraries(module_${name}_objects PRIVATE ${used}_api)
     target_link_libraries(module_${name} PUBLIC ${used}_api)
   endforeach()
-  target_precompile_headers(module_${name} REUSE_FROM polyshop_pch)
+  target_precompile_headers(module_${name}_objects REUSE_FROM polyshop_pch)
   set(POLYSHOP_MODULES ${POLYSHOP_MODULES} ${name} CACHE INTERNAL "")
 endfunction()

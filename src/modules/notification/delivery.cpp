@@ -1,13 +1,6 @@
 #include "delivery.hpp"
 
-#include <cerrno>
-#include <cstring>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <fmt/format.h>
+#include "kernel/mail/folder.hpp"
 
 namespace polyshop::notification {
 namespace {
@@ -15,30 +8,6 @@ namespace {
 using bus::EffectResult;
 
 Problem bad_setting(std::string_view name, std::string detail) { return Problem::invalid("bad_setting", std::move(detail), std::string(name)); }
-
-// A descriptor that closes itself.
-class File {
- public:
-  File(const std::filesystem::path& path, int flags) : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  bool write_all(std::string_view text) {
-    while (descriptor_ >= 0 && !text.empty()) {
-      const auto written = ::write(descriptor_, text.data(), text.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return descriptor_ >= 0;
-  }
-  bool sync() { return descriptor_ >= 0 && ::fsync(descriptor_) == 0; }
-
- private:
-  const int descriptor_;
-};
 
 }  // namespace
 
@@ -67,7 +36,10 @@ Delivery::Delivery(Platform& platform) {
 }
 
 EffectResult Delivery::deliver(const mail::Message& message) const {
-  if (!folder_.empty()) return write(message);
+  if (!folder_.empty()) {
+    auto failure = mail::write_to_folder(folder_, message);
+    return {failure.empty() ? EffectResult::Kind::done : EffectResult::Kind::again, std::move(failure), 0};
+  }
   const auto sent = mail::send_by_smtp(smtp_, message.from, message.to, mail::to_mime(message));
   switch (sent.kind) {
     case mail::SmtpResult::Kind::sent: return {EffectResult::Kind::done, "", 0};
@@ -75,22 +47,6 @@ EffectResult Delivery::deliver(const mail::Message& message) const {
     case mail::SmtpResult::Kind::refused: break;
   }
   return {EffectResult::Kind::failed, sent.failure, 0};
-}
-
-// Under its name a mail is whole and on the disk, or it is not there.
-EffectResult Delivery::write(const mail::Message& message) const {
-  const auto failed = [](std::string_view what) { return EffectResult{EffectResult::Kind::again, fmt::format("{}: {}", what, std::strerror(errno)), 0}; };
-  std::error_code error;
-  if (std::filesystem::create_directories(folder_, error)) ::chmod(folder_.c_str(), 0700);
-  if (error) return {EffectResult::Kind::again, fmt::format("the folder for mails cannot be made: {}", error.message()), 0};
-  const auto temporary = folder_ / ("." + message.id + ".part");
-  {
-    File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-    if (!file.write_all(mail::to_mime(message)) || !file.sync()) return failed("a mail cannot be written");
-  }
-  if (::rename(temporary.c_str(), (folder_ / (message.id + ".eml")).c_str()) != 0) return failed("a mail cannot be renamed");
-  if (!File(folder_, O_RDONLY | O_DIRECTORY).sync()) return failed("the folder for mails cannot be synchronised");
-  return {EffectResult::Kind::done, "", 0};
 }
 
 }  // namespace polyshop::notification

@@ -19,7 +19,6 @@ class Delivery {
   bus::EffectResult deliver(const mail::Message& message) const;
 
  private:
-  bus::EffectResult write(const mail::Message& message) const;
   std::filesystem::path folder_;  // empty: by SMTP
   mail::SmtpOptions smtp_;
   std::string from_;

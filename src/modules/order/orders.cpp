@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "bus/saga_audit.hpp"
 #include "kernel/json/problem_json.hpp"
 #include "order/events.hpp"
 
@@ -164,9 +165,11 @@ std::vector<OrderMoney> Orders::export_page(const Call& call, const ExportOrders
 
 std::vector<AuditFinding> Orders::audit(const Call& call) {
   return node_.db.read(call, [](Tx& tx) {
+    const auto sagas = store::list_sagas_under_way(tx);
+    const auto without_saga = std::ranges::count_if(sagas, [&](const auto& saga) { return !bus::is_saga_open(tx, saga); });
     return std::vector<AuditFinding>{{"order total = lines + delivery - discounts + tax", store::count_wrong_totals(tx), ""},
-                                     {"every saga ends within its deadline or is stuck", store::count_unended_sagas(tx), ""},
-                                     {"an order under way has a saga that is", store::count_pending_without_saga(tx), ""},
+                                     {"every saga ends within its deadline or is stuck", bus::count_overdue_sagas(tx), ""},
+                                     {"an order under way has a saga that is", without_saga, ""},
                                      {"a placed order has its number and time", store::count_placed_without_number(tx), ""}};
   });
 }

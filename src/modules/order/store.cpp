@@ -127,14 +127,7 @@ std::int64_t take_numbers(Tx& tx, std::int64_t count) { return tx.get<std::int64
 
 std::int64_t count_wrong_totals(Tx& tx) { return tx.get<std::int64_t>("SELECT count(*) AS n FROM shop_order WHERE total <> lines_net + delivery_net - discounts + tax"_sql); }
 
-std::int64_t count_unended_sagas(Tx& tx) {
-  return tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state IN ('running', 'waiting', 'compensating') AND deadline_ms + 3600000 < :now"_sql, tx.now());
-}
-
-std::int64_t count_pending_without_saga(Tx& tx) {
-  return tx.get<std::int64_t>(R"(SELECT count(*) AS n FROM shop_order AS o LEFT JOIN saga AS s ON s.id = o.saga_id
-                                 WHERE o.state IN ('pending', 'cancelling') AND (s.id IS NULL OR s.state IN ('done', 'compensated')))"_sql);
-}
+std::vector<SagaRef> list_sagas_under_way(Tx& tx) { return tx.list<SagaRef>("SELECT saga_id FROM shop_order WHERE state IN ('pending', 'cancelling')"_sql); }
 
 std::int64_t count_placed_without_number(Tx& tx) { return tx.get<std::int64_t>("SELECT count(*) AS n FROM shop_order WHERE state = 'placed' AND (number IS NULL OR placed_ms IS NULL)"_sql); }
 

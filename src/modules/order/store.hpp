@@ -58,8 +58,7 @@ std::vector<Cancellation> list_cancellations(Tx& tx, const OrderId& order);
 std::int64_t take_numbers(Tx& tx, std::int64_t count);  // the first of a block
 
 std::int64_t count_wrong_totals(Tx& tx);
-std::int64_t count_unended_sagas(Tx& tx);
-std::int64_t count_pending_without_saga(Tx& tx);
+std::vector<SagaRef> list_sagas_under_way(Tx& tx);  // of orders that something is still to happen to
 std::int64_t count_placed_without_number(Tx& tx);
 
 }  // namespace store

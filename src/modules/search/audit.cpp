@@ -1,4 +1,4 @@
-#include <semaphore>
+#include <future>
 #include <set>
 
 #include "documents.hpp"
@@ -114,9 +114,9 @@ std::vector<AuditFinding> Documents::audit(const Call& call, const catalog::Faca
   const auto settle = [&] {
     render_marked(call);
     for (int i = 0; i < 10 && !node_.is_caught_up(); ++i) {
-      const auto rendered = std::make_shared<std::binary_semaphore>(0);
-      progress_.await([rendered] { rendered->release(); });
-      if (rendered->try_acquire_for(std::chrono::milliseconds(250))) render_marked(call);
+      const auto rendered = std::make_shared<std::promise<void>>();
+      progress_.await([rendered] { rendered->set_value(); });
+      if (rendered->get_future().wait_for(std::chrono::milliseconds(250)) == std::future_status::ready) render_marked(call);
     }
   };
   const auto counted = [&](std::string check, const auto& compare) {

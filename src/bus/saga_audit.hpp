@@ -1,0 +1,14 @@
+#pragma once
+
+#include "bus/saga.hpp"
+
+namespace polyshop::bus {
+
+// What a module's audit asks about its own sagas, in its own transaction.
+
+// Sagas that have not ended an hour after their deadline and are not stuck either.
+std::int64_t count_overdue_sagas(Tx& tx);
+// Whether there is that saga and it has more to do, or is stuck.
+bool is_saga_open(Tx& tx, const SagaId& id);
+
+}  // namespace polyshop::bus
