@@ -1,0 +1,95 @@
+#include "shopload/usage.hpp"
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "kernel/types/problem.hpp"
+
+namespace polyshop::load {
+namespace {
+
+double ticks() {
+  static const auto value = static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return value;
+}
+
+struct Entry {
+  pid_t parent = 0;
+  double cpu_s = 0;
+};
+
+// The fields of /proc/PID/stat after the program's name, which may hold anything.
+Entry entry_of(const std::filesystem::path& folder) {
+  std::ifstream file(folder / "stat");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  Entry entry;
+  if (const auto end = text.rfind(')'); end != std::string::npos) {
+    std::istringstream fields(text.substr(end + 1));
+    std::string state;
+    std::string skipped;
+    double user = 0;
+    double system = 0;
+    fields >> state >> entry.parent;
+    for (int i = 0; i < 9; ++i) fields >> skipped;
+    fields >> user >> system;
+    entry.cpu_s = (user + system) / ticks();
+  }
+  return entry;
+}
+
+void add_memory(pid_t process, Usage& usage) {
+  std::ifstream status(fmt::format("/proc/{}/status", process));
+  for (std::string word; status >> word;) {
+    std::int64_t kib = 0;
+    if (word == "VmRSS:" && status >> kib) usage.resident_bytes += kib * 1024;
+    if (word == "VmHWM:" && status >> kib) usage.peak_bytes += kib * 1024;
+  }
+}
+
+}  // namespace
+
+Usage usage_of(pid_t process) {
+  std::map<pid_t, Entry> all;
+  for (const auto& folder : std::filesystem::directory_iterator("/proc"))
+    if (const auto name = folder.path().filename().string(); name.find_first_not_of("0123456789") == std::string::npos) all[std::stoi(name)] = entry_of(folder.path());
+  std::set<pid_t> wanted{process};
+  for (bool grows = true; grows;) {
+    grows = false;
+    for (const auto& [id, entry] : all)
+      if (wanted.contains(entry.parent) && wanted.insert(id).second) grows = true;
+  }
+  Usage usage;
+  for (const auto id : wanted) {
+    usage.cpu_s += all[id].cpu_s;
+    add_memory(id, usage);
+  }
+  return usage;
+}
+
+MachineUsage machine_usage() {
+  std::ifstream file("/proc/stat");
+  std::string name;
+  std::array<double, 8> times{};  // user, nice, system, idle, waiting for disks, interrupts, soft interrupts, stolen
+  file >> name;
+  for (auto& time : times) file >> time;
+  return {(times[0] + times[1] + times[2] + times[5] + times[6]) / ticks(), times[7] / ticks()};
+}
+
+void pin_to(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(processor), &set);
+  if (::sched_setaffinity(0, sizeof set, &set) != 0) throw Problem::invalid("no_processor", fmt::format("Nothing can be bound to processor {}: {}.", processor, std::system_category().message(errno)));
+}
+
+}  // namespace polyshop::load

@@ -1,0 +1,79 @@
+#include "suite/measure.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include "kernel/security/token.hpp"
+#include "kernel/types/problem.hpp"
+#include "shopload/report.hpp"
+#include "shopload/usage.hpp"
+
+namespace polyshop::bench {
+namespace {
+
+constexpr double foreign_max = 0.03;  // of a processor, by others or stolen by the host
+constexpr double warmup_s = 1.5;
+
+double own_cpu_s() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+}  // namespace
+
+Bench::Bench(Options options) : options_(std::move(options)), folder_("polyshop-bench") {}
+
+std::filesystem::path Bench::folder(std::string_view name) {
+  const auto path = folder_.path() / name;
+  std::filesystem::create_directories(path);
+  return path;
+}
+
+void Bench::step(std::string_view text) const { fmt::print(stderr, "{:>6.0f} s  {}\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(), text); }
+
+void Bench::judge(std::string_view what, double elapsed_s, double foreign_s, double stolen_s) {
+  // The kernel counts in hundredths of a second, so that a short run may look a little off.
+  const auto allowed = foreign_max * elapsed_s + 0.05;
+  if (foreign_s > allowed || stolen_s > allowed)
+    disturbed_.push_back(fmt::format("{}: in {:.1f} s other programs took {:.2f} s of CPU time and the host {:.2f} s", what, elapsed_s, std::max(0.0, foreign_s), stolen_s));
+}
+
+load::Load Bench::load_of(std::string_view scenario) const { return {&load::scenario_named(scenario), {}, options_.shoppers}; }
+
+Measured Bench::closed(load::Ground& ground, int port, pid_t server, std::string_view scenario) { return measure(ground, port, server, {load_of(scenario)}, {warmup_s, options_.seconds}); }
+
+Measured Bench::measure(load::Ground& ground, int port, pid_t server, const std::vector<load::Load>& loads, const load::Span& span) {
+  Measured measured;
+  load::Usage before;
+  load::MachineUsage machine_before;
+  double own_before = 0;
+  auto watched = span;
+  watched.began = [&] {
+    before = load::usage_of(server);
+    machine_before = load::machine_usage();
+    own_before = own_cpu_s();
+  };
+  watched.ended = [&] {
+    const auto after = load::usage_of(server);
+    const auto machine_after = load::machine_usage();
+    measured.server_cpu_s = after.cpu_s - before.cpu_s;
+    measured.resident_bytes = after.resident_bytes;
+    measured.peak_bytes = after.peak_bytes;
+    judge(loads.front().scenario->name, span.seconds, machine_after.busy_s - machine_before.busy_s - measured.server_cpu_s - (own_cpu_s() - own_before), machine_after.stolen_s - machine_before.stolen_s);
+  };
+  ground.host = fmt::format("127.0.0.1:{}", port);
+  measured.loads = load::run(ground, port, loads, watched);
+  for (const auto& result : measured.loads)
+    if (!result.faults.empty() || result.lost > 0) throw Problem(500, "wrong_answers", fmt::format("Not every answer was right, so there is no figure:\n{}", load::table_of(result)));
+  return measured;
+}
+
+load::Ground ground_of(const load::Goods& goods, const FilledShop& shop) {
+  load::Ground ground{goods, load::Choice(goods.products.size(), false)};
+  ground.keys = make_token().substr(0, 16);
+  ground.staff_token = shop.staff_token();
+  return ground;
+}
+
+}  // namespace polyshop::bench

@@ -1,0 +1,71 @@
+#include "suite/suite.hpp"
+
+#include <fmt/format.h>
+
+#include "live/shopper.hpp"
+
+// What shoppers read, beside nginx.
+namespace polyshop::bench {
+namespace {
+
+constexpr std::int64_t products = 1'000;
+
+std::string body_of(live::Connection& connection, const std::string& target) { return connection.send(http::Method::get, target, {}, {}, 200).body; }
+
+void copy_answers(const load::Goods& goods, int port, Nginx& nginx) {
+  live::Connection connection(port);
+  const auto copy = [&](const std::string& target) { nginx.add(target, body_of(connection, target)); };
+  for (const auto& product : goods.products) copy("/v1/store/products/" + product.id);
+  for (const auto& page : goods.pages) copy(page.target);
+  for (const auto& page : goods.filtered) copy(page.target);
+}
+
+}  // namespace
+
+std::vector<Figure> measure_reading(Bench& bench) {
+  bench.step(fmt::format("reading: a shop of {} products", products));
+  FilledShop shop({bench.options().program}, bench.folder("reading"), products);
+  shop.serve();
+  const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", products);
+  Nginx nginx(bench.folder("nginx"), bench.options().root / "tools/bench/nginx.conf");
+  copy_answers(goods, shop.port(), nginx);
+  nginx.serve();
+  auto ground = ground_of(goods, shop);
+
+  std::vector<Figure> figures{
+      {"product-page", "product page of 1,000 products, 64 connections", "requests/s", "nginx", 0.8},
+      {"product-list", "product list of 20", "requests/s", "nginx", 0.6},
+      {"filtered-list", "product list with a filter and a sort", "requests/s", "nginx", 0.6},
+      {"conditional-get", "conditional GET (304)", "requests/s", "product page", 1.0},
+      {"page-with-changes", "product page while 200 prices a second change", "requests/s", "without changes", 0.5},
+      {"list-with-changes", "product list while 200 prices a second change", "requests/s", "without changes", 0.5},
+  };
+  const auto add = [](Figure& figure, const Measured& ours, const Measured& limit) {
+    figure.values.push_back(ours.first().rate());
+    figure.server_us.push_back(ours.server_us());
+    figure.limits.push_back(limit.first().rate());
+    figure.limit_us.push_back(limit.server_us());
+  };
+  const auto with_changes = [&](std::string_view scenario) {
+    auto changes = bench.load_of("prices");
+    changes.rate = 200;
+    changes.shoppers = 16;
+    auto measured = bench.measure(ground, shop.port(), shop.process(), {bench.load_of(scenario), changes}, {1.5, bench.options().seconds});
+    return measured;
+  };
+  for (int round = 0; round < bench.options().rounds; ++round) {
+    bench.step(fmt::format("reading: round {}", round + 1));
+    const auto page = bench.closed(ground, shop.port(), shop.process(), "product");
+    add(figures[0], page, bench.closed(ground, nginx.port(), nginx.process(), "product"));
+    const auto list = bench.closed(ground, shop.port(), shop.process(), "list");
+    add(figures[1], list, bench.closed(ground, nginx.port(), nginx.process(), "list"));
+    add(figures[2], bench.closed(ground, shop.port(), shop.process(), "filtered"), bench.closed(ground, nginx.port(), nginx.process(), "filtered"));
+    add(figures[3], bench.closed(ground, shop.port(), shop.process(), "conditional"), page);
+    add(figures[4], with_changes("product"), page);
+    add(figures[5], with_changes("list"), list);
+  }
+  shop.stop();
+  return figures;
+}
+
+}  // namespace polyshop::bench
