@@ -32,57 +32,35 @@ void Database::open() {
   lane.ballast = options_.ballast.get();
   lane.commit_seconds = metrics_.histogram("polyshop_commit_seconds", "How long commits take.", {{"module", module_}});
   lane.name = module_;
-  if (options_.inline_lanes) {
-    inline_options_ = lane;
+  lane.queue_max = options_.queue_max;
+  if (options_.engine == Engine::postgresql) {
+    lanes_ = std::make_unique<db::Lanes>(std::move(lane), options_.lanes);
     return;
   }
-  writes_ = std::make_unique<db::LaneQueue>(options_.queue_max);
-  if (options_.engine == Engine::sqlite) {
-    lane.group_commit = true;
-    lanes_.push_back(std::make_unique<db::Lane>(lane, *writes_));
-    reads_ = std::make_unique<db::LaneQueue>(options_.queue_max);
-    lane.group_commit = false;
-    lane.events = nullptr;
-    lane.session = session_options(true);
-    for (std::size_t i = 0; i < options_.read_lanes; ++i) lanes_.push_back(std::make_unique<db::Lane>(lane, *reads_));
-  } else {
-    for (std::size_t i = 0; i < options_.lanes; ++i) lanes_.push_back(std::make_unique<db::Lane>(lane, *writes_));
-  }
+  lane.group_size = metrics_.histogram("polyshop_commit_group_size", "How many transactions a commit confirms.", {{"module", module_}});
+  auto reading = lane;
+  reading.events = nullptr;
+  reading.session = session_options(true);
+  writer_ = std::make_unique<db::GroupLane>(std::move(lane));
+  lanes_ = std::make_unique<db::Lanes>(std::move(reading), options_.read_lanes);
 }
 
 void Database::close() {
-  if (writes_) writes_->close();
-  if (reads_) reads_->close();
-  while (!lanes_.empty()) lanes_.pop_back();  // readers first: the writer's last close checkpoints
-  inline_session_.reset();
+  if (lanes_) lanes_->close();  // readers first: the writer's last close checkpoints
+  if (writer_) writer_->close();
 }
 
 void Database::run_erased(const Call& call, bool write, std::move_only_function<void(Tx&)> fn) {
-  if (db::in_write_transaction()) die("a transaction was opened inside a transaction that writes, in module " + module_);
+  if (db::in_transaction()) die("a transaction was opened inside another one, in module " + module_);
   if (write && options_.ballast && call.actor.kind != Actor::Kind::system && options_.ballast->is_given_up()) throw db::problem_of({db::SessionError::Kind::full, {}});
-  std::exception_ptr failure;
-  auto job = std::make_unique<db::LaneJob>();
-  job->run = std::move(fn);
-  job->call = &call;
-  job->write = write;
-  job->now = call.now ? call.now : clock_.now();
-  job->deadline = call.deadline;
-  if (options_.inline_lanes) {
-    std::lock_guard lock(inline_mutex_);
-    job->done = [&](std::exception_ptr error) { failure = error; };
-    db::Lane::run_inline(inline_options_, inline_session_, *job);
-  } else {
-    std::atomic<bool> done = false;
-    job->done = [&](std::exception_ptr error) {
-      failure = error;
-      done.store(true, std::memory_order_release);
-      done.notify_one();
-    };
-    auto* queue = !write && reads_ ? reads_.get() : writes_.get();
-    if (!queue || !queue->push(std::move(job))) throw Problem::unavailable("overloaded", "Too much is waiting for the database. Try again.");
-    done.wait(false, std::memory_order_acquire);
-  }
-  if (failure) std::rethrow_exception(failure);
+  db::LaneJob job;
+  job.run = std::move(fn);
+  job.call = &call;
+  job.write = write;
+  job.now = call.now ? call.now : clock_.now();
+  job.deadline = call.deadline;
+  if (!lanes_) throw Problem::unavailable("database_unavailable", "The shop is starting or stopping. Try again.");
+  write && writer_ ? writer_->run(job) : lanes_->run(job);
 }
 
 std::optional<std::string> Database::stored_result(Tx& tx, const Call& call) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -23,11 +22,10 @@ struct DatabaseOptions {
   std::size_t lanes = 4;          // PostgreSQL: connections in all
   std::size_t queue_max = 4096;
   std::shared_ptr<db::Ballast> ballast{};  // SQLite: what a full disk gives back; null for none
-  bool inline_lanes = false;      // everything on the caller's thread, for a simulation
 };
 
-// One module's database. read() and write() run a function in a transaction on one of its lanes and answer what it returns,
-// or throw what it throws. Both throw Problem 503 where the queue is full or the database is away, 507 where the disk is
+// One module's database. read() and write() run a function in a transaction on one of its lanes, on the caller's thread or, in
+// a group of writes, on that of another caller, and answer what it returns, or throw what it throws. Both throw Problem 503 where the queue is full or the database is away, 507 where the disk is
 // full. The function of a write may be run more than once and changes nothing but the database.
 class Database {
  public:
@@ -115,12 +113,8 @@ class Database {
   const Clock& clock_;
   Metrics& metrics_;
   db::EventSink* events_ = nullptr;
-  std::unique_ptr<db::LaneQueue> writes_;
-  std::unique_ptr<db::LaneQueue> reads_;  // SQLite only: PostgreSQL's lanes do both
-  std::vector<std::unique_ptr<db::Lane>> lanes_;
-  std::mutex inline_mutex_;
-  db::LaneOptions inline_options_;
-  std::unique_ptr<db::ControlledSession> inline_session_;
+  std::unique_ptr<db::GroupLane> writer_;  // SQLite only
+  std::unique_ptr<db::Lanes> lanes_;       // SQLite: what reads
 };
 
 }  // namespace polyshop

@@ -1,7 +1,5 @@
 #include "kernel/db/lane.hpp"
 
-#include <pthread.h>
-
 #include "kernel/db/ballast.hpp"
 #include "kernel/observe/log.hpp"
 #include "kernel/runtime/failpoint.hpp"
@@ -9,18 +7,23 @@
 namespace polyshop::db {
 namespace {
 
-thread_local bool write_open = false;
+thread_local bool is_open = false;
+thread_local bool is_write_open = false;
 
-struct WriteMark {
-  explicit WriteMark(bool write) : before(write_open) { write_open = write; }
-  ~WriteMark() { write_open = before; }
-  const bool before;
+struct OpenMark {
+  explicit OpenMark(bool write) {
+    is_open = true;
+    is_write_open = write;
+  }
+  ~OpenMark() { is_open = is_write_open = false; }
+  OpenMark(const OpenMark&) = delete;
+  OpenMark& operator=(const OpenMark&) = delete;
 };
 
 using After = std::vector<std::move_only_function<void()>>;
 
 void run_job(const LaneOptions& options, ControlledSession& session, LaneJob& job, After& after) {
-  WriteMark mark(job.write);
+  const OpenMark mark(job.write);
   Tx tx(session, job.now, job.write ? options.events : nullptr, job.call);
   if (job.write) failpoint::reach("lane.before_job", options.name);
   job.run(tx);
@@ -96,123 +99,148 @@ void run_alone(const LaneOptions& options, std::unique_ptr<ControlledSession>& s
       break;
     }
   }
-  if (failure) return job.done(as_problem(failure, options));
+  if (failure) std::rethrow_exception(as_problem(failure, options));
   for (auto& action : after) action();
-  job.done(nullptr);
 }
 
-// What is queued, each in a savepoint, and one commit for all. It never waits for work; the caps only bound a group.
-void run_group(const LaneOptions& options, std::unique_ptr<ControlledSession>& session, LaneQueue& queue, std::unique_ptr<LaneJob> first) {
+Problem closed() { return Problem::unavailable("database_unavailable", "The shop is stopping. Try again."); }
+Problem overloaded() { return Problem::unavailable("overloaded", "Too much is waiting for the database. Try again."); }
+
+}  // namespace
+
+bool in_transaction() { return is_open; }
+bool in_write_transaction() { return is_write_open; }
+
+void Lanes::run(LaneJob& job) {
+  std::unique_ptr<ControlledSession> session;
+  {
+    std::unique_lock lock(mutex_);
+    if (closed_) throw closed();
+    if (free_.empty()) {
+      if (waiting_ >= options_.queue_max) throw overloaded();
+      ++waiting_;
+      freed_.wait(lock, [this] { return !free_.empty(); });
+      --waiting_;
+    }
+    session = std::move(free_.back());
+    free_.pop_back();
+  }
+  std::exception_ptr failure;
+  try {
+    if (is_expired(job)) std::rethrow_exception(expired());
+    run_alone(options_, session, job);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(session));
+    if (closed_ && free_.size() == sessions_) all_freed_.notify_all();
+  }
+  freed_.notify_one();
+  if (failure) std::rethrow_exception(failure);
+}
+
+void Lanes::close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  all_freed_.wait(lock, [this] { return waiting_ == 0 && free_.size() == sessions_; });
+  for (auto& session : free_) session.reset();
+}
+
+void GroupLane::run(LaneJob& job) {
+  Waiting own{job};
+  bool leads = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) throw closed();
+    if (waiting_.size() >= options_.queue_max) throw overloaded();
+    waiting_.push_back(&own);
+    leads = !std::exchange(is_led_, true);
+  }
+  if (!leads) own.woken.wait();
+  if (!own.is_done) lead();  // it is the first that waits
+  if (own.failure) std::rethrow_exception(own.failure);
+}
+
+void GroupLane::close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  idle_.wait(lock, [this] { return !is_led_; });
+  session_.reset();
+}
+
+GroupLane::Waiting* GroupLane::next() {
+  const std::lock_guard lock(mutex_);
+  if (waiting_.empty()) return nullptr;
+  auto* first = waiting_.front();
+  waiting_.pop_front();
+  return first;
+}
+
+void GroupLane::lead() {
+  // It never waits for work; the caps only bound a group.
   constexpr std::size_t jobs_max = 256;
   constexpr auto time_max = std::chrono::milliseconds(2);
-  struct Ran {
-    std::unique_ptr<LaneJob> job;
-    std::exception_ptr failure;
-  };
-  std::vector<Ran> group;
+  std::vector<Waiting*> group{next()};
+  auto* const own = group.front();
   After after;
   std::exception_ptr outer_failure;
   const auto start = std::chrono::steady_clock::now();
   try {
-    ensure_session(options, session);
-    session->begin(true);
-    for (auto job = std::move(first); job;) {
-      auto& ran = group.emplace_back(std::move(job), nullptr);
-      if (is_expired(*ran.job)) {
-        ran.failure = expired();
+    ensure_session(options_, session_);
+    session_->begin(true);
+    for (std::size_t i = 0;; ++i) {
+      auto& one = *group[i];
+      if (is_expired(one.job)) {
+        one.failure = expired();
       } else {
-        session->savepoint();
+        session_->savepoint();
         const auto after_size = after.size();
         try {
-          run_job(options, *session, *ran.job, after);
-          session->release();
+          run_job(options_, *session_, one.job, after);
+          session_->release();
         } catch (...) {
-          ran.failure = std::current_exception();
+          one.failure = std::current_exception();
           after.resize(after_size);
-          if (!session->in_transaction()) throw;  // the engine has rolled back everything, released savepoints too
-          session->rollback_to();
+          if (!session_->in_transaction()) throw;  // the engine has rolled back everything, released savepoints too
+          session_->rollback_to();
         }
       }
       if (group.size() == jobs_max || std::chrono::steady_clock::now() - start > time_max) break;
-      job = queue.try_pop();
+      auto* const another = next();
+      if (!another) break;
+      group.push_back(another);
     }
-    failpoint::reach("lane.before_commit", options.name);
+    failpoint::reach("lane.before_commit", options_.name);
     const auto committing = std::chrono::steady_clock::now();
-    session->commit();
-    failpoint::reach("lane.after_commit", options.name);
-    options.commit_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - committing).count());
-    options.group_size.observe(static_cast<double>(group.size()));
+    session_->commit();
+    failpoint::reach("lane.after_commit", options_.name);
+    options_.commit_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - committing).count());
+    options_.group_size.observe(static_cast<double>(group.size()));
   } catch (...) {
-    outer_failure = as_problem(std::current_exception(), options);
-    if (session) session->rollback();
-    if (first) group.emplace_back(std::move(first), nullptr);
+    outer_failure = as_problem(std::current_exception(), options_);
+    if (session_) session_->rollback();
   }
+  // The next leader works while this one tells what became of the group.
+  Waiting* heir = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!waiting_.empty()) {
+      heir = waiting_.front();
+    } else {
+      is_led_ = false;
+      if (closed_) idle_.notify_all();
+    }
+  }
+  if (heir) heir->woken.set();
   if (!outer_failure)
     for (auto& action : after) action();
-  for (auto& ran : group) ran.job->done(outer_failure ? outer_failure : ran.failure ? as_problem(ran.failure, options) : nullptr);
-}
-
-}  // namespace
-
-bool in_write_transaction() { return write_open; }
-
-bool LaneQueue::push(std::unique_ptr<LaneJob> job) {
-  {
-    std::lock_guard lock(mutex_);
-    if (closed_ || jobs_.size() >= size_max_) return false;
-    jobs_.push_back(std::move(job));
-  }
-  filled_.notify_one();
-  return true;
-}
-
-std::unique_ptr<LaneJob> LaneQueue::pop() {
-  std::unique_lock lock(mutex_);
-  filled_.wait(lock, [&] { return closed_ || !jobs_.empty(); });
-  if (jobs_.empty()) return nullptr;
-  auto job = std::move(jobs_.front());
-  jobs_.pop_front();
-  return job;
-}
-
-std::unique_ptr<LaneJob> LaneQueue::try_pop() {
-  std::lock_guard lock(mutex_);
-  if (jobs_.empty()) return nullptr;
-  auto job = std::move(jobs_.front());
-  jobs_.pop_front();
-  return job;
-}
-
-void LaneQueue::close() {
-  {
-    std::lock_guard lock(mutex_);
-    closed_ = true;
-  }
-  filled_.notify_all();
-}
-
-std::size_t LaneQueue::size() const {
-  std::lock_guard lock(mutex_);
-  return jobs_.size();
-}
-
-Lane::Lane(LaneOptions options, LaneQueue& queue) : options_(std::move(options)), queue_(queue), thread_([this] { work(); }) {}
-
-Lane::~Lane() { thread_.join(); }
-
-void Lane::work() {
-  pthread_setname_np(pthread_self(), options_.name.substr(0, 15).c_str());
-  while (auto job = queue_.pop()) {
-    if (options_.group_commit) {
-      run_group(options_, session_, queue_, std::move(job));
-    } else if (is_expired(*job)) {
-      job->done(expired());
-    } else {
-      run_alone(options_, session_, *job);
-    }
+  for (auto* one : group) {
+    one->failure = outer_failure ? outer_failure : one->failure ? as_problem(one->failure, options_) : nullptr;
+    one->is_done = true;
+    if (one != own) one->woken.set();  // from here on it is gone
   }
 }
-
-void Lane::run_inline(const LaneOptions& options, std::unique_ptr<ControlledSession>& session, LaneJob& job) { run_alone(options, session, job); }
 
 }  // namespace polyshop::db

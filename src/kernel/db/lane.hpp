@@ -1,80 +1,97 @@
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "kernel/db/session.hpp"
 #include "kernel/observe/metrics.hpp"
+#include "kernel/runtime/signal.hpp"
 
 namespace polyshop::db {
 
 // A piece of work for a lane. It may be run more than once and then must come to the same end: it changes nothing outside
-// of its transaction. `done` is called once, on the lane's thread, after the outer commit, with the failure or null.
+// of its transaction.
 struct LaneJob {
   std::move_only_function<void(Tx&)> run;
-  std::move_only_function<void(std::exception_ptr failure)> done;
   const Call* call = nullptr;  // whose work it is; outlives the job
   bool write = false;
   Timestamp now = 0;
   Deadline deadline = Deadline::max();
 };
 
-// Whether this thread is inside a transaction that writes: then no facade may be called.
+// Whether this thread is inside a transaction: then it may open no other, since it could wait for itself; and inside one that
+// writes, where no facade may be called.
+bool in_transaction();
 bool in_write_transaction();
-
-// The jobs that wait for the lanes of one database. Bounded: a full queue is answered with 503 at once.
-class LaneQueue {
- public:
-  explicit LaneQueue(std::size_t size_max) : size_max_(size_max) {}
-  bool push(std::unique_ptr<LaneJob> job);       // false: full, or closed
-  std::unique_ptr<LaneJob> pop();                // waits; null once closed and empty
-  std::unique_ptr<LaneJob> try_pop();            // null where nothing waits
-  void close();
-  std::size_t size() const;
-
- private:
-  const std::size_t size_max_;
-  mutable std::mutex mutex_;
-  std::condition_variable filled_;
-  std::deque<std::unique_ptr<LaneJob>> jobs_;
-  bool closed_ = false;
-};
 
 class Ballast;
 
 struct LaneOptions {
   SessionOptions session;
-  bool group_commit = false;   // SQLite's only writer
+  std::size_t queue_max = 4096;  // jobs that may wait; further ones are answered 503 at once
   EventSink* events = nullptr;
-  Ballast* ballast = nullptr;  // given up where the disk is full
+  Ballast* ballast = nullptr;    // given up where the disk is full
   Metrics::Histogram commit_seconds;
   Metrics::Histogram group_size;
   std::string name;
 };
 
-// A thread that owns one session and runs the jobs of a queue on it.
-class Lane {
- public:
-  Lane(LaneOptions options, LaneQueue& queue);
-  ~Lane();  // the queue must be closed
-  Lane(const Lane&) = delete;
-  Lane& operator=(const Lane&) = delete;
+// Both kinds of lane run a job on the thread that brings it, once a session is free, so that nobody is woken for it. They
+// return when it has ended, durably where it writes, and throw what it threw or the Problem that came up.
 
-  // Runs one job on the caller's thread: for lanes without a thread of their own.
-  static void run_inline(const LaneOptions& options, std::unique_ptr<ControlledSession>& session, LaneJob& job);
+// A number of sessions, each with one job and one transaction at a time: SQLite's readers, and all of PostgreSQL's.
+class Lanes {
+ public:
+  Lanes(LaneOptions options, std::size_t sessions) : options_(std::move(options)), sessions_(sessions), free_(sessions) {}
+  ~Lanes() { close(); }
+  Lanes(const Lanes&) = delete;
+  Lanes& operator=(const Lanes&) = delete;
+  void run(LaneJob& job);
+  void close();  // takes nothing more, finishes what has come
 
  private:
-  void work();
   const LaneOptions options_;
-  LaneQueue& queue_;
-  std::unique_ptr<ControlledSession> session_;
-  std::thread thread_;
+  const std::size_t sessions_;
+  std::mutex mutex_;
+  std::condition_variable freed_;
+  std::condition_variable all_freed_;
+  std::size_t waiting_ = 0;
+  std::vector<std::unique_ptr<ControlledSession>> free_;  // null: not opened yet. The last used is the first taken, so that an idle shop opens few
+  bool closed_ = false;
+};
+
+// SQLite's only writer, with group commit: who comes first takes what waits behind it into its transaction, each job in a
+// savepoint, commits once for all and tells them; who comes meanwhile waits, and the first of those is next.
+class GroupLane {
+ public:
+  explicit GroupLane(LaneOptions options) : options_(std::move(options)) {}
+  ~GroupLane() { close(); }
+  GroupLane(const GroupLane&) = delete;
+  GroupLane& operator=(const GroupLane&) = delete;
+  void run(LaneJob& job);
+  void close();  // takes nothing more, finishes what has come
+
+ private:
+  struct Waiting {
+    LaneJob& job;
+    std::exception_ptr failure{};
+    bool is_done = false;  // when woken without, it is its turn to lead
+    Signal woken{};
+  };
+  void lead();
+  Waiting* next();  // the first that waits, taken out; null for none
+
+  const LaneOptions options_;
+  std::unique_ptr<ControlledSession> session_;  // of whoever leads
+  std::mutex mutex_;
+  std::deque<Waiting*> waiting_;
+  bool is_led_ = false;
+  bool closed_ = false;
+  std::condition_variable idle_;
 };
 
 }  // namespace polyshop::db

@@ -51,6 +51,11 @@ class SqliteSession final : public SociSession {
 
 }  // namespace
 
-std::unique_ptr<ControlledSession> open_sqlite(const SessionOptions& options) { return std::make_unique<SqliteSession>(options); }
+std::unique_ptr<ControlledSession> open_sqlite(const SessionOptions& options) {
+  // A session belongs to one thread at a time, so connections need no mutex of their own. Only before the first is opened.
+  static const int configured = sqlite_api::sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+  if (configured != SQLITE_OK) die("SQLite was used before its first session");
+  return std::make_unique<SqliteSession>(options);
+}
 
 }  // namespace polyshop::db

@@ -8,6 +8,9 @@
 // functions: the same sources always give the same document.
 namespace polyshop::search {
 
+// What cached lists depend on, and whatever else all documents decide; a product's page depends on its id.
+constexpr std::string_view lists_name = "search.lists";
+
 using catalog::CategoryId;
 using catalog::Product;
 using catalog::ProductId;

@@ -14,9 +14,6 @@ struct AuditFinding {
   std::string example;
 };
 
-// What cached lists depend on, and whatever else all documents decide; a product's page depends on its id.
-constexpr std::string_view lists_name = "search.lists";
-
 // Requests that wait until something has been rendered.
 class Progress {
  public:
