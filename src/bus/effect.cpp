@@ -62,6 +62,15 @@ void Effects::release_leases() {
   database_.write(call(), [](Tx& tx) { tx.exec("UPDATE effect SET lease_until_ms = 0 WHERE state = 'due' AND lease_until_ms > 0"_sql); });
 }
 
+void Effects::forget_ended(Timestamp kept_ms) {
+  constexpr std::int64_t batch = 200;
+  std::int64_t removed = batch;
+  while (removed == batch)
+    removed = database_.write(call(), [&](Tx& tx) {
+      return tx.exec("DELETE FROM effect WHERE id IN (SELECT id FROM effect WHERE state <> 'due' AND created_ms < :before ORDER BY created_ms LIMIT :batch)"_sql, tx.now() - kept_ms, batch);
+    });
+}
+
 void Effects::perform(std::string kind, std::string id, std::string data, std::int64_t attempts) {
   const auto handler = handlers_.find(kind);
   if (handler == handlers_.end()) return log::error("an effect has no handler", {{"kind", kind}, {"id", id}});

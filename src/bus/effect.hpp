@@ -41,6 +41,8 @@ class Effects {
   bool take_due();
   // SQLite: nobody else can hold a lease when this process opens the file.
   void release_leases();
+  // Removes those that ended and are older than that, some at a time.
+  void forget_ended(Timestamp kept_ms);
 
  private:
   void perform(std::string kind, std::string id, std::string data, std::int64_t attempts);

@@ -5,6 +5,12 @@
 #include "kernel/observe/log.hpp"
 
 namespace polyshop::bus {
+namespace {
+
+constexpr std::size_t sagas_at_a_time = 8;  // after a restart many are due, and one commit serves them all
+constexpr Timestamp ended_kept_ms = 30LL * 24 * 3600'000;
+
+}  // namespace
 
 struct Node::Task {
   std::string name;
@@ -37,10 +43,21 @@ Node::Node(Platform& platform, std::string module)
   auto& sequencer = add("sequencer", [this] { return log.sequence(); });
   if (db.engine() == Engine::postgresql) log.on_append([this, &sequencer] { schedule(sequencer); });
   add("effects", [this] { return effects.take_due(); });
-  add("sagas", [this] { return sagas.run_due(); });
+  add("sagas", [this] { return sagas.run_due(started_ ? sagas_at_a_time : 1); });
+  add("saga moves", [this] {
+    sagas.notice_moves();
+    return false;
+  });
   every("forget old idempotency keys", 10 * 60'000, [this](const Call& call) {
     constexpr Timestamp kept_ms = 24 * 3600'000;
     db.write(call, [&](Tx& tx) { tx.exec("DELETE FROM keyed_command WHERE created_ms < :before"_sql, tx.now() - kept_ms); });
+  });
+  every("forget what ended", 10 * 60'000, [this](const Call&) {
+    sagas.forget_ended(ended_kept_ms);
+    effects.forget_ended(ended_kept_ms);
+  });
+  every("measure sagas", 15'000, [this](const Call&) {
+    if (sagas.are_defined()) sagas.measure();
   });
 }
 
@@ -89,14 +106,15 @@ void Node::start() {
 }
 
 void Node::stop() {
-  if (!started_.exchange(false)) return;
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
+  if (started_.exchange(false)) {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    stop_asked_.notify_all();
+    ticker_.join();
   }
-  stop_asked_.notify_all();
-  ticker_.join();
-  workers.stop();
+  workers.stop();  // also of one that was only opened: what followed a commit is finished
 }
 
 // The wake-ups after commits are what makes things fast; this poll is what makes them certain.

@@ -1,23 +1,41 @@
 #include "bus/saga.hpp"
 
-#include "kernel/json/problem_json.hpp"
+#include <latch>
+
+#include <fmt/format.h>
+
 #include "kernel/observe/log.hpp"
 #include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::bus {
 namespace {
 
+// Longer than the facade calls of one step may take, so that a step is not on its way any more when another runner repeats it.
 constexpr Timestamp lease_ms = 60'000;
-constexpr std::int64_t attempts_max = 20;  // of one step, over about an hour; then it is stuck and somebody has to look
+constexpr std::chrono::seconds step_max(20);
+constexpr std::int64_t attempts_max = 20;  // of one step, over about an hour; then somebody has to look
+constexpr Timestamp poll_max_ms = 300'000;
+// Due for so long with nobody taking it: there is no instance of the release that knows it.
+constexpr Timestamp orphaned_ms = 10 * 60'000;
 
-struct Step {
-  std::int64_t number = 0;
-  std::string step;
-  std::string direction;
+struct TakenOver : std::exception {
+  const char* what() const noexcept override { return "the saga was taken over by another runner"; }
 };
-BOOST_DESCRIBE_STRUCT(Step, (), (number, step, direction))
+struct NotOurs : std::exception {
+  const char* what() const noexcept override { return "the saga is a newer release's"; }
+};
 
-Timestamp backoff_ms(std::int64_t attempts) { return std::min<Timestamp>(100LL << std::min<std::int64_t>(attempts, 12), 300'000); }
+struct Due {
+  SagaId id;
+  std::string kind;
+  std::int64_t definition = 0;
+  Timestamp wake_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(Due, (), (id, kind, definition, wake_ms))
+
+Timestamp backoff_ms(std::int64_t attempts) { return std::min<Timestamp>(100LL << std::min<std::int64_t>(attempts, 12), poll_max_ms); }
+
+bool is_orphaned(Timestamp wake_ms, Timestamp now) { return wake_ms > 0 && wake_ms <= now - orphaned_ms; }
 
 Problem problem_of_current_exception() {
   try {
@@ -30,48 +48,47 @@ Problem problem_of_current_exception() {
   }
 }
 
-struct TakenOver : std::exception {
-  const char* what() const noexcept override { return "the saga was taken over by another runner"; }
-};
-
-// Waiting may mend it: the same step will be run again.
+// Waiting may mend it, and what came of the call is not known: the same step will be run again.
 bool is_passing(const Problem& problem) { return problem.retryable() || problem.status >= 500; }
-
-std::size_t index_of(const SagaDefinition& definition, const std::string& step) {
-  for (std::size_t i = 0; i < definition.steps.size(); ++i)
-    if (definition.steps[i].name == step) return i;
-  die("a saga of kind " + definition.kind + " stands at the unknown step " + step);
-}
-
-bool is_past_pivot(const SagaDefinition& definition, std::size_t index) {
-  for (std::size_t i = 0; i < index; ++i)
-    if (definition.steps[i].pivot) return true;
-  return false;
-}
 
 }  // namespace
 
 void Sagas::define(SagaDefinition definition) {
-  const auto kind = definition.kind;
-  definitions_.emplace(kind, std::move(definition));
+  if (definition.steps.empty()) die("the saga " + definition.kind + " has no steps");
+  auto& versions = definitions_[definition.kind];
+  const auto version = definition.version;
+  if (!versions.emplace(version, std::move(definition)).second) die(fmt::format("version {} of a saga is defined twice", version));
 }
 
 SagaId Sagas::start(Tx& tx, const std::string& kind, const std::string& data) {
-  const auto& definition = definitions_.at(kind);
+  const auto& definition = definitions_.at(kind).rbegin()->second;
   const auto id = SagaId::make(tx.now());
   tx.exec(R"(INSERT INTO saga (id, kind, definition, state, step, version, data, outcome, attempts, failure, wake_ms, lease_until_ms, deadline_ms, created_ms, updated_ms)
-             VALUES (:id, :kind, 1, 'running', :step, 1, :data, '', 0, '', :wake, 0, :deadline, :now, :now))"_sql,
-          id, kind, definition.steps.front().name, data, tx.now(), tx.now() + definition.deadline_ms, tx.now());
+             VALUES (:id, :kind, :definition, 'running', :step, 1, :data, '', 0, '', :wake, 0, :deadline, :now, :now))"_sql,
+          id, kind, definition.version, definition.steps.front().name, data, tx.now(), tx.now() + definition.deadline_ms, tx.now());
   failpoint::reach("saga.started", kind);
   return id;
 }
 
-std::optional<Saga> Sagas::find(const SagaId& id) {
+const SagaDefinition* Sagas::find_definition(const Saga& saga) const {
+  const auto versions = definitions_.find(saga.kind);
+  if (versions == definitions_.end()) return nullptr;
+  const auto found = versions->second.find(saga.definition);
+  return found == versions->second.end() ? nullptr : &found->second;
+}
+
+// Two neighbouring releases run side by side while one replaces the other.
+bool Sagas::may_be_newer(const std::string& kind, std::int64_t version) const {
+  const auto versions = definitions_.find(kind);
+  return versions == definitions_.end() || version > versions->second.rbegin()->first;
+}
+
+Call Sagas::own_call() const {
   Call call;
+  call.actor = Actor::system("sagas");
+  call.module = database_.module();
   call.now = database_.clock().now();
-  return database_.read(call, [&](Tx& tx) {
-    return tx.find<Saga>("SELECT id, kind, state, step, version, data, outcome, attempts, failure, wake_ms, lease_until_ms, deadline_ms, created_ms FROM saga WHERE id = :id"_sql, id);
-  });
+  return call;
 }
 
 Call Sagas::call_for(const Saga& saga, const std::string& step) const {
@@ -79,7 +96,7 @@ Call Sagas::call_for(const Saga& saga, const std::string& step) const {
   call.actor = Actor::system("saga." + saga.kind);
   call.module = database_.module();
   call.now = database_.clock().now();
-  call.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  call.deadline = std::chrono::steady_clock::now() + step_max;
   call.trace = Trace::make();
   call.request_id = saga.id.str();
   call.key = "saga/" + saga.id.str() + "/" + step;
@@ -87,207 +104,257 @@ Call Sagas::call_for(const Saga& saga, const std::string& step) const {
 }
 
 std::optional<Saga> Sagas::lease(const SagaId& id) {
-  Call call;
-  call.now = database_.clock().now();
-  return database_.write(call, [&](Tx& tx) {
-    return tx.find<Saga>(R"(UPDATE saga SET lease_until_ms = :lease, version = version + 1
-                            WHERE id = :id AND lease_until_ms <= :now AND state IN ('running', 'waiting', 'compensating')
-                            RETURNING id, kind, state, step, version, data, outcome, attempts, failure, wake_ms, lease_until_ms, deadline_ms, created_ms)"_sql,
-                         tx.now() + lease_ms, id, tx.now());
-  });
+  try {
+    return database_.write(own_call(), [&](Tx& tx) {
+      const auto saga = tx.find<Saga>(R"(UPDATE saga SET lease_until_ms = :lease, version = version + 1, wake_ms = CASE WHEN wake_ms < 0 THEN 0 ELSE wake_ms END
+                                         WHERE id = :id AND lease_until_ms <= :now AND wake_ms <= :now AND state NOT IN ('done', 'compensated')
+                                         RETURNING id, kind, definition, state, step, version, data, outcome, attempts, failure, wake_ms, lease_until_ms, deadline_ms, created_ms, updated_ms)"_sql,
+                                      tx.now() + lease_ms, id, tx.now());
+      if (saga && may_be_newer(saga->kind, saga->definition) && !is_orphaned(saga->wake_ms, tx.now())) throw NotOurs();
+      return saga;
+    });
+  } catch (const NotOurs&) {
+    return {};
+  }
 }
 
-Saga Sagas::drive(const SagaId& id) {
+std::optional<Saga> Sagas::run(const SagaId& id) {
   auto saga = lease(id);
-  if (!saga) {
-    auto standing = find(id);
-    if (!standing) die("there is no saga " + id.str());
-    return *standing;
-  }
-  const auto& definition = definitions_.at(saga->kind);
+  if (!saga) return {};
   failpoint::reach("saga.leased", saga->kind);
   try {
-    while (saga->state == SagaState::compensating ? compensate_step(definition, *saga) : run_step(definition, *saga)) {}
+    while (advance(*saga)) {}
   } catch (const TakenOver&) {
     // Its lease ran out while a step was slow; whoever holds it now repeats the step with the same key.
-    return find(id).value_or(*saga);
+    return find(id);
   }
   moved(id);
-  return *saga;
+  return saga;
 }
 
-// Logs a step and says what comes next, in one transaction. A wake that came while the step ran (wake_ms is -1) turns its
-// waiting into going on: answers whether there is more to do now.
-bool Sagas::commit(Saga& saga, const std::string& step, const std::string& direction, const std::function<void(Tx&, std::string&)>& record) {
-  Call call;
-  call.now = database_.clock().now();
+std::optional<Saga> Sagas::drive(const SagaId& id) {
+  auto saga = run(id);
+  return saga ? saga : find(id);
+}
+
+bool Sagas::advance(Saga& saga) {
+  const auto* definition = find_definition(saga);
+  if (!definition) return strand(saga, fmt::format("This release has no version {} of the saga {}. Start the release that began it and retry, or undo by hand what its log shows.", saga.definition, saga.kind));
+  if (saga::goes_back(saga)) return compensate_step(*definition, saga);
+  const auto index = saga::index_of(*definition, saga.step);
+  if (!index) return strand(saga, fmt::format("Version {} of the saga {} has no step {} in this release. Start the release that began it and retry.", saga.definition, saga.kind, saga.step));
+  return run_step(*definition, *index, saga);
+}
+
+// Writes how the saga stands, logs a step and says what comes next, in one transaction. A wake that came while the step ran
+// (wake_ms is -1) turns parking into going on. Answers whether there is more to do now.
+bool Sagas::commit(Saga& saga, Park park, const SagaEntry& entry, const std::function<void(Tx&, std::string&)>& record) {
+  const bool parks = park == Park::yes;
+  const bool ends = has_ended(saga.state);
   auto data = saga.data;
-  const bool waits = saga.state == SagaState::waiting;
-  const bool more = saga.state == SagaState::running || saga.state == SagaState::compensating;
-  const auto wake = database_.write(call, [&](Tx& tx) {
+  const auto lease = database_.write(own_call(), [&](Tx& tx) {
     data = saga.data;
     if (record) record(tx, data);
+    const auto wake = parks ? saga.wake_ms : saga.state == SagaState::stuck ? saga::never : tx.now();
     const auto stored = tx.find<Timestamp>(R"(UPDATE saga SET state = :state, step = :step, version = version + 1, data = :data, outcome = :outcome, attempts = :attempts, failure = :failure,
-                                                     wake_ms = CASE WHEN wake_ms < 0 AND :waits = 1 THEN 0 ELSE cast(:wake_ms as bigint) END, lease_until_ms = :lease, updated_ms = :now
-                                              WHERE id = :id AND version = :version RETURNING wake_ms)"_sql,
-                                           saga.state, saga.step, data, saga.outcome, saga.attempts, saga.failure, waits, saga.wake_ms, more || waits ? tx.now() + lease_ms : 0, tx.now(), saga.id, saga.version);
+                                                     wake_ms = CASE WHEN wake_ms < 0 AND :parks = 1 THEN 0 ELSE cast(:wake_ms as bigint) END,
+                                                     lease_until_ms = CASE WHEN wake_ms >= 0 AND :parks = 1 THEN 0 ELSE cast(:lease as bigint) END, updated_ms = :now
+                                              WHERE id = :id AND version = :version RETURNING lease_until_ms)"_sql,
+                                           saga.state, saga.step, data, saga.outcome, saga.attempts, saga.failure, parks ? 1 : 0, wake, ends ? 0 : tx.now() + lease_ms, tx.now(), saga.id, saga.version);
     if (!stored) throw TakenOver();
-    if (!step.empty())
-      tx.exec(R"(INSERT INTO saga_step (saga_id, number, step, direction, result, time_ms)
-                 SELECT :id, coalesce(max(number), 0) + 1, :step, :direction, '', :now FROM saga_step WHERE saga_id = :id)"_sql,
-              saga.id, step, direction, tx.now());
+    if (!entry.direction.empty()) saga::insert_entry(tx, saga.id, entry);
     failpoint::reach("saga.recorded", saga.kind);
-    if (waits && *stored > 0) tx.exec("UPDATE saga SET lease_until_ms = 0 WHERE id = :id"_sql, saga.id);
     return *stored;
   });
   failpoint::reach("saga.committed", saga.kind);
   saga.data = std::move(data);
   ++saga.version;
-  return more || (waits && wake == 0);
+  if (ends) metrics_.counter("polyshop_sagas_ended_total", "Sagas that ended, or got stuck.", {{"kind", saga.kind}, {"state", std::string(json::enum_name(saga.state))}}).add();
+  return lease != 0;
 }
 
-bool Sagas::run_step(const SagaDefinition& definition, Saga& saga) {
-  const auto index = index_of(definition, saga.step);
+bool Sagas::park(Saga& saga, SagaState state, Timestamp poll_ms, Timestamp latest_ms) {
+  const auto now = database_.clock().now();
+  saga.state = state;
+  // What has been waited for for long is looked at less often: a provider that is away for a day must not be asked by
+  // everything that waits for it once a second. Wakes do not depend on it.
+  saga.wake_ms = now + std::max(poll_ms, std::min((now - saga.created_ms) / 8, poll_max_ms));
+  if (latest_ms > now) saga.wake_ms = std::min(saga.wake_ms, latest_ms);
+  return commit(saga, Park::yes);
+}
+
+bool Sagas::run_step(const SagaDefinition& definition, std::size_t index, Saga& saga) {
   const auto& step = definition.steps[index];
-  const bool past_pivot = is_past_pivot(definition, index);
-  // An action of a pivot that may have happened is not abandoned for being late: only asking settles it.
-  if (!past_pivot && !step.pivot && database_.clock().now() > saga.deadline_ms) {
-    fail(saga, Problem(409, "expired", "The checkout took too long and was given up; nothing was charged."), true);
-    return saga.state == SagaState::compensating;
-  }
-  auto data = saga.data;
+  const bool is_past_pivot = saga::is_past_pivot(definition, index);
+  // A pivot that may have happened is not abandoned for being late: only asking settles it.
+  const bool may_expire = !is_past_pivot && !step.pivot;
+  if (may_expire && database_.clock().now() > saga.deadline_ms) return turn_back(saga, Problem(409, "expired", definition.expired));
+  auto next = saga;
   Advance advance;
   try {
     failpoint::reach("saga.before_step", saga.kind);
-    advance = step.run(call_for(saga, step.name), data);
+    advance = step.run(call_for(saga, step.name), next.data);
     failpoint::reach("saga.after_step", saga.kind);
   } catch (...) {
-    fail(saga, problem_of_current_exception(), !past_pivot);
-    return saga.state == SagaState::compensating;
+    return fail(saga, problem_of_current_exception(), {!is_past_pivot, may_expire});
   }
-  saga.data = std::move(data);
-  if (advance.kind == Advance::Kind::wait) {
-    saga.state = SagaState::waiting;
-    saga.wake_ms = database_.clock().now() + advance.poll_ms;
-    return commit(saga, {}, {}, nullptr);
+  if (advance.kind != Advance::Kind::next) {
+    saga.data = std::move(next.data);
+    return park(saga, advance.kind == Advance::Kind::wait ? SagaState::waiting : SagaState::unknown, advance.poll_ms, may_expire ? saga.deadline_ms + 1 : 0);
   }
-  saga.attempts = 0;
-  saga.failure.clear();
-  const bool last = index + 1 == definition.steps.size();
-  saga.state = last ? SagaState::done : SagaState::running;
-  if (!last) saga.step = definition.steps[index + 1].name;
-  commit(saga, step.name, "forward", step.record);
-  return !last;
+  saga::step_done(definition, index, next);
+  return commit_step(saga, std::move(next), {0, step.name, "forward", "", "", "", 0}, step.record, {false, may_expire});
 }
 
-void Sagas::fail(Saga& saga, const Problem& problem, bool may_compensate) {
+// A step that was done and whose record is refused by the saga's own database was done nevertheless: that is no refusal.
+bool Sagas::commit_step(Saga& saga, Saga next, const SagaEntry& entry, const std::function<void(Tx&, std::string&)>& record, Failing failing) {
+  try {
+    const bool more = commit(next, Park::no, entry, record);
+    saga = std::move(next);
+    return more;
+  } catch (const TakenOver&) {
+    throw;
+  } catch (...) {
+    return fail(saga, problem_of_current_exception(), failing);
+  }
+}
+
+bool Sagas::turn_back(Saga& saga, const Problem& problem) {
+  saga::turned_back(saga, problem);
+  return commit(saga, Park::no);
+}
+
+bool Sagas::fail(Saga& saga, const Problem& problem, Failing failing) {
   failpoint::reach("saga.failing", saga.kind);
   saga.failure = log::redacted(problem.what());
-  if (is_passing(problem) && saga.attempts + 1 < attempts_max) {
-    ++saga.attempts;
-    saga.wake_ms = database_.clock().now() + backoff_ms(saga.attempts);
-    if (saga.state == SagaState::running) saga.state = SagaState::waiting;
-    Call call;
-    call.now = database_.clock().now();
-    database_.write(call, [&](Tx& tx) {
-      tx.exec("UPDATE saga SET state = :state, version = version + 1, attempts = :attempts, failure = :failure, wake_ms = :wake_ms, lease_until_ms = 0, updated_ms = :now WHERE id = :id AND version = :version"_sql,
-              saga.state, saga.attempts, saga.failure, saga.wake_ms, tx.now(), saga.id, saga.version);
-    });
-    ++saga.version;
-    return;
-  }
-  if (may_compensate) {
-    saga.state = SagaState::compensating;
-    saga.attempts = 0;
-    saga.outcome = json::problem_text(problem, {}, {});
-    commit(saga, {}, {}, nullptr);
-    return;
-  }
-  log::error("a saga is stuck", {{"saga", saga.id.view()}, {"kind", saga.kind}, {"step", saga.step}, {"error", saga.failure}});
-  saga.state = SagaState::stuck;
-  commit(saga, {}, {}, nullptr);
+  const bool is_refused = !is_passing(problem);
+  const bool is_exhausted = ++saga.attempts >= attempts_max;
+  if ((is_refused && failing.refusal_turns_back) || (is_exhausted && failing.exhaustion_turns_back)) return turn_back(saga, problem);
+  if (is_exhausted) return strand(saga, saga.failure);
+  saga.state = saga::goes_back(saga) ? SagaState::compensating : is_refused ? SagaState::waiting : SagaState::unknown;
+  saga.wake_ms = database_.clock().now() + backoff_ms(saga.attempts);
+  return commit(saga, Park::yes);
 }
 
-// Undoes the last forward step that the log shows and that is not undone yet.
+bool Sagas::strand(Saga& saga, std::string why) {
+  log::error("a saga is stuck", {{"saga", saga.id.view()}, {"kind", saga.kind}, {"step", saga.step}, {"error", why}});
+  saga.state = SagaState::stuck;
+  saga.failure = std::move(why);
+  return commit(saga, Park::no);
+}
+
 bool Sagas::compensate_step(const SagaDefinition& definition, Saga& saga) {
-  Call reading;
-  reading.now = database_.clock().now();
-  const auto last = database_.read(reading, [&](Tx& tx) {
-    return tx.find<Step>(R"(SELECT number, step, direction FROM saga_step AS done WHERE saga_id = :id AND direction = 'forward'
-                            AND NOT EXISTS (SELECT 1 FROM saga_step AS undone WHERE undone.saga_id = done.saga_id AND undone.step = done.step AND undone.direction = 'back')
-                            ORDER BY number DESC LIMIT 1)"_sql,
-                         saga.id);
-  });
-  // The failing step itself may have had its effect without our hearing of it, so it is undone first.
-  const bool failing = !saga.step.empty();
-  const auto name = failing ? saga.step : last ? last->step : std::string();
+  const auto name = database_.read(own_call(), [&](Tx& tx) { return saga::next_to_undo(tx, saga); });
   if (name.empty()) {
     saga.state = SagaState::compensated;
-    commit(saga, {}, {}, nullptr);
-    return false;
+    return commit(saga, Park::no);
   }
-  const auto& step = definition.steps[index_of(definition, name)];
-  auto data = saga.data;
+  const auto index = saga::index_of(definition, name);
+  if (!index) return strand(saga, fmt::format("Version {} of the saga {} has no step {} in this release, which the log shows as done. Start the release that began it and retry.", saga.definition, saga.kind, name));
+  const auto& step = definition.steps[*index];
+  auto next = saga;
+  Advance advance;
   try {
     failpoint::reach("saga.before_compensation", saga.kind);
-    if (step.compensate) step.compensate(call_for(saga, step.name + "/back"), data);
+    if (step.compensate) advance = step.compensate(call_for(saga, step.name + "/back"), next.data);
     failpoint::reach("saga.after_compensation", saga.kind);
   } catch (...) {
-    fail(saga, problem_of_current_exception(), false);
-    return false;
+    return fail(saga, problem_of_current_exception(), {false, false});
   }
-  saga.data = std::move(data);
-  saga.attempts = 0;
-  saga.step.clear();
-  const auto outcome = saga.outcome;
-  commit(saga, name, "back", step.record_compensation ? [&step, outcome](Tx& tx, std::string& text) { step.record_compensation(tx, text, outcome); } : std::function<void(Tx&, std::string&)>());
-  return true;
+  if (advance.kind != Advance::Kind::next) {
+    saga.data = std::move(next.data);
+    return park(saga, advance.kind == Advance::Kind::wait ? SagaState::compensating : SagaState::unknown, advance.poll_ms, 0);
+  }
+  saga::step_undone(next);
+  std::function<void(Tx&, std::string&)> record;
+  if (step.record_compensation) record = [&](Tx& tx, std::string& data) { step.record_compensation(tx, data, saga.outcome); };
+  return commit_step(saga, std::move(next), {0, name, "back", "", "", "", 0}, record, {false, false});
 }
 
 void Sagas::wake(Tx& tx, const SagaId& id) {
-  // One that waits is due at once; one whose step is running learns of it when it is about to wait.
-  const auto woken = tx.exec(R"(UPDATE saga SET wake_ms = CASE WHEN state = 'waiting' AND lease_until_ms <= :now THEN 0 ELSE -1 END
-                                WHERE id = :id AND state IN ('running', 'waiting'))"_sql,
+  // One that is parked is due at once; one whose step is running learns of it when it is about to be parked.
+  const auto woken = tx.exec(R"(UPDATE saga SET wake_ms = CASE WHEN lease_until_ms <= :now THEN cast(:now as bigint) ELSE -1 END
+                                WHERE id = :id AND state NOT IN ('done', 'compensated', 'stuck'))"_sql,
                              tx.now(), id);
-  if (woken == 0) return;
+  if (woken > 0) drive_after(tx, id);
+}
+
+void Sagas::drive_after(Tx& tx, const SagaId& id) {
   tx.after_commit([this, id] {
-    Job job = [this, id] { try_to_drive(id); };
+    Job job = [this, id] { try_to_run(id); };
     workers_.submit(std::move(job));  // a full queue leaves it to the poll
   });
 }
 
-void Sagas::try_to_drive(const SagaId& id) {
+bool Sagas::try_to_run(const SagaId& id) {
   try {
-    drive(id);
+    return run(id).has_value();
   } catch (const std::exception& error) {
     log::warning("a saga could not be driven", {{"saga", id.view()}, {"error", error.what()}});
+    return false;
   }
 }
 
-bool Sagas::run_due() {
-  Call call;
-  call.now = database_.clock().now();
-  const auto due = database_.read(call, [&](Tx& tx) {
-    return tx.list<SagaId>("SELECT id FROM saga WHERE state IN ('running', 'waiting', 'compensating') AND wake_ms <= :now AND lease_until_ms <= :now ORDER BY wake_ms LIMIT 50"_sql, call.now);
+bool Sagas::run_due(std::size_t parallel) {
+  const auto call = own_call();
+  auto due = database_.read(call, [&](Tx& tx) {
+    return tx.list<Due>("SELECT id, kind, definition, wake_ms FROM saga WHERE state NOT IN ('done', 'compensated') AND wake_ms <= :now AND lease_until_ms <= :now ORDER BY wake_ms LIMIT 200"_sql, call.now);
   });
-  for (const auto& id : due) try_to_drive(id);
-  return !due.empty();
+  std::erase_if(due, [&](const Due& one) { return may_be_newer(one.kind, one.definition) && !is_orphaned(one.wake_ms, call.now); });
+  if (due.empty()) return false;
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> any = false;
+  const auto run_some = [&] {
+    for (auto i = next++; i < due.size(); i = next++)
+      if (try_to_run(due[i].id)) any = true;
+  };
+  const auto helpers = std::min(parallel, due.size()) - 1;
+  std::latch done(static_cast<std::ptrdiff_t>(helpers));
+  for (std::size_t i = 0; i < helpers; ++i) {
+    Job job = [&] {
+      run_some();
+      done.count_down();
+    };
+    if (!workers_.submit(std::move(job))) done.count_down();
+  }
+  run_some();
+  done.wait();
+  return any;
 }
 
 void Sagas::release_leases() {
   if (database_.engine() != Engine::sqlite) return;
-  Call call;
-  call.now = database_.clock().now();
-  database_.write(call, [](Tx& tx) { tx.exec("UPDATE saga SET lease_until_ms = 0 WHERE lease_until_ms > 0"_sql); });
+  database_.write(own_call(), [](Tx& tx) { tx.exec("UPDATE saga SET lease_until_ms = 0 WHERE state NOT IN ('done', 'compensated') AND lease_until_ms > 0"_sql); });
 }
 
 void Sagas::when_moved(const SagaId& id, std::int64_t seen_version, std::move_only_function<void()> callback) {
   {
     std::lock_guard lock(mutex_);
-    waiting_.emplace(id, std::move(callback));
+    waiting_.emplace(id, Waiting{seen_version, std::move(callback)});
   }
   const auto saga = find(id);
-  if (!saga || has_ended(saga->state) || (saga->version != seen_version && saga->lease_until_ms == 0)) moved(id);
+  if (!saga || has_left(*saga, seen_version)) moved(id);
+}
+
+bool Sagas::has_left(const Saga& saga, std::int64_t seen_version) { return has_ended(saga.state) || (saga.version != seen_version && saga.lease_until_ms == 0); }
+
+void Sagas::notice_moves() {
+  std::vector<std::pair<SagaId, std::int64_t>> seen;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, waiting] : waiting_) seen.emplace_back(id, waiting.seen_version);
+  }
+  constexpr std::size_t batch = 100;
+  for (std::size_t from = 0; from < seen.size(); from += batch) {
+    const auto to = std::min(from + batch, seen.size());
+    const auto left = database_.read(own_call(), [&](Tx& tx) {
+      std::vector<SagaId> ids;
+      for (auto i = from; i < to; ++i)
+        if (const auto saga = saga::find(tx, seen[i].first); !saga || has_left(*saga, seen[i].second)) ids.push_back(seen[i].first);
+      return ids;
+    });
+    for (const auto& id : left) moved(id);
+  }
 }
 
 void Sagas::moved(const SagaId& id) {
@@ -295,7 +362,7 @@ void Sagas::moved(const SagaId& id) {
   {
     std::lock_guard lock(mutex_);
     const auto [from, to] = waiting_.equal_range(id);
-    for (auto at = from; at != to; ++at) callbacks.push_back(std::move(at->second));
+    for (auto at = from; at != to; ++at) callbacks.push_back(std::move(at->second.moved));
     waiting_.erase(from, to);
   }
   for (auto& callback : callbacks) callback();

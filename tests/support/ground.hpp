@@ -18,6 +18,7 @@ class Ground {
 
   Platform& platform() { return *platform_; }
   ManualClock& clock() { return clock_; }
+  const Metrics& metrics() const { return metrics_; }
 
   void open();            // migrates and opens every node
   void deliver_events();  // until there is nothing left to do: events, effects, sagas that are due

@@ -118,7 +118,7 @@ Standing Target::standing() const {
     session->begin(false);
     {
       Tx tx(*session, 0, nullptr);
-      standing.sagas_open += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state IN ('running', 'waiting', 'compensating')"_sql);
+      standing.sagas_open += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state IN ('running', 'waiting', 'unknown', 'compensating')"_sql);
       standing.sagas_stuck += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state = 'stuck'"_sql);
       standing.effects_due += tx.get<std::int64_t>("SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql);
       standing.events_parked += tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event"_sql);

@@ -93,6 +93,7 @@ Checkout::Checkout(bus::Node& node, const Others& others) : node_(node), others_
 bus::SagaDefinition Checkout::definition() {
   bus::SagaDefinition checkout;
   checkout.kind = kind;
+  checkout.expired = "The checkout took too long and was given up; nothing was charged.";
   const auto add = [&](std::string name) -> bus::SagaStep& {
     checkout.steps.push_back({});
     checkout.steps.back().name = std::move(name);
@@ -129,15 +130,17 @@ bus::SagaDefinition Checkout::definition() {
       case PaymentState::voiding:
       case PaymentState::voided:
         throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.").with("decline_code", json::to_text(payment.decline_code));
+      case PaymentState::unknown: return Advance::unknown(1000);
       default: return Advance::wait(1000);
     }
   });
   authorize.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) {
     auto payment = others_.payment.get_payment(call, {state.payment_id});
-    if (payment.state == PaymentState::created && payment.order_id.empty()) return;
+    if (payment.state == PaymentState::created && payment.order_id.empty()) return Advance::next();
     if (payment.state != PaymentState::declined && payment.state != PaymentState::voided) payment = others_.payment.cancel(call, {state.payment_id});
-    if (payment.state == PaymentState::declined || payment.state == PaymentState::voided || payment.state == PaymentState::created) return;
-    throw Problem::unavailable("payment_not_settled", "The provider has not confirmed yet that nothing is owed.");
+    if (payment.state == PaymentState::declined || payment.state == PaymentState::voided || payment.state == PaymentState::created) return Advance::next();
+    // The provider has not confirmed yet that nothing is owed.
+    return payment.state == PaymentState::unknown ? Advance::unknown(1000) : Advance::wait(1000);
   });
 
   auto& hold = add("hold");
@@ -154,7 +157,7 @@ bus::SagaDefinition Checkout::definition() {
     if (payment.state == PaymentState::captured) return Advance::next();
     if (payment.state == PaymentState::declined || payment.state == PaymentState::voided)
       throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.");
-    return Advance::wait(1000);
+    return payment.state == PaymentState::unknown ? Advance::unknown(1000) : Advance::wait(1000);
   });
 
   auto& consume = add("consume");
@@ -213,18 +216,13 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
 }
 
 http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_ours, bool is_replayed, Deadline give_up) {
-  const auto saga = is_ours ? node_.sagas.drive(claim.saga_id) : node_.sagas.find(claim.saga_id).value();
+  const auto found = is_ours ? node_.sagas.drive(claim.saga_id) : node_.sagas.find(claim.saga_id);
   const auto replayed = [&](http::Response response) {
     if (is_replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
     return response;
   };
-  if (saga.state == bus::SagaState::compensated) {
-    auto problem = json::problem_from_text(saga.outcome, 409);
-    problem.status = static_cast<int>(json::parse(saga.outcome).at("status").as_int64());
-    return replayed(http::response_of(problem, {}, call.request_id));
-  }
-  const auto state = json::from_text<CheckoutState>(saga.data, json::Mode::lenient);
-  if (saga.kind != kind || saga.state == bus::SagaState::done) {
+  // The order has its checkout behind it where another saga is its latest, or where it is gone: it ended long ago.
+  if (!found || found->kind != kind || found->state == bus::SagaState::done) {
     const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, claim.order_id); });
     http::Response response;
     response.status = is_ours || is_replayed ? 201 : 200;
@@ -233,6 +231,13 @@ http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_our
     response.body = json::to_text(stored->order);
     return replayed(std::move(response));
   }
+  const auto& saga = *found;
+  if (saga.state == bus::SagaState::compensated) {
+    auto problem = json::problem_from_text(saga.outcome, 409);
+    problem.status = static_cast<int>(json::parse(saga.outcome).at("status").as_int64());
+    return replayed(http::response_of(problem, {}, call.request_id));
+  }
+  const auto state = json::from_text<CheckoutState>(saga.data, json::Mode::lenient);
   const bool needs_shopper = !state.action_url.empty();
   const bool is_late = std::chrono::steady_clock::now() > give_up || saga.state == bus::SagaState::stuck;
   if (!is_ours && !needs_shopper && !is_late) {

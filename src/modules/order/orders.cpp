@@ -47,7 +47,7 @@ bus::SagaDefinition Orders::cancellation_saga() {
     if (payment.refunded >= payment.captured) return Advance::next();
     const auto made = others_.payment.refund(call, {state.payment_id, state.to_refund, "order " + state.number + " cancelled"});
     if (made.state == payment::RefundState::failed) throw Problem::conflict("refund_failed", "The provider refused the refund; the order stays as it was.");
-    return Advance::wait(1000);
+    return made.state == payment::RefundState::unknown ? Advance::unknown(1000) : Advance::wait(1000);
   });
   refund.record_compensation = [](Tx& tx, std::string& text, const std::string& outcome) {
     const auto state = json::from_text<CancellationSaga>(text, json::Mode::lenient);
@@ -141,7 +141,9 @@ http::Outcome Orders::cancel(const Call& call, const OrderId& id, const CancelOr
 }
 
 http::Outcome Orders::answer(const Call& call, const Cancellation& cancellation, const bus::SagaId& saga_id, Deadline give_up) {
-  const auto saga = node_.sagas.drive(saga_id);
+  const auto found = node_.sagas.drive(saga_id);
+  if (!found) throw Problem::not_found("cancellation", cancellation.id.view());
+  const auto& saga = *found;
   if (saga.state == bus::SagaState::compensated) throw json::problem_from_text(saga.outcome, 409);
   if (!bus::Sagas::has_ended(saga.state) && std::chrono::steady_clock::now() < give_up) {
     http::Deferred deferred;
