@@ -5,6 +5,7 @@
 #include "kernel/observe/log.hpp"
 #include "kernel/runtime/failpoint.hpp"
 #include "program/auditor.hpp"
+#include "program/sagas.hpp"
 
 namespace polyshop {
 struct ArmFailpoints {
@@ -190,6 +191,7 @@ void App::add_control_routes() {
     if (wanted.arm) failpoint::arm(*wanted.arm);
     return counts;
   });
+  add_saga_routes({routes_, "bus"}, platform_.nodes);
   http::ModuleRoutes(routes_, "control").post("/internal/audit", "Check the promises", http::control(), [this](const Call&) { return audit(); });
 }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "kernel/http/inline.hpp"
 #include "kernel/json/problem_json.hpp"
 #include "kernel/observe/log.hpp"
 
@@ -38,7 +39,9 @@ Shop::Shop(Config& config, const std::filesystem::path& data) {
   app_.reset();
   client_ = std::make_unique<http::Client>(data / "control.sock", std::chrono::minutes(10));
   const facade::Transport transport = [this](const Call& call, const std::string& owner, std::string_view operation, const std::string& input) {
-    return post(fmt::format("/internal/facades/{}/{}", owner, operation), input, call.key);
+    std::vector<std::pair<std::string, std::string>> fields;
+    if (!call.key.empty()) fields.emplace_back("Idempotency-Key", call.key);
+    return send(http::Method::post, fmt::format("/internal/facades/{}/{}", owner, operation), input, std::move(fields));
   };
   boost::mp11::mp_for_each<json::members_of<Facades>>([&](auto d) {
     using F = std::remove_cvref_t<decltype(facades_.*d.pointer)>;
@@ -48,13 +51,25 @@ Shop::Shop(Config& config, const std::filesystem::path& data) {
 
 Shop::~Shop() = default;
 
-std::string Shop::post(const std::string& target, const std::string& body, const std::string& key) {
+std::string Shop::send(http::Method method, const std::string& target, const std::string& body, std::vector<std::pair<std::string, std::string>> fields) {
+  const auto body_of = [](int status, std::string text) {
+    if (status >= 300) throw json::problem_from_text(text, status);
+    return text;
+  };
+  if (app_) {
+    http::Request request;
+    request.method = method;
+    request.target = target;
+    request.body = body;
+    request.fields = std::move(fields);
+    request.is_control = true;
+    request.call = call();
+    auto response = http::run_inline(app_->routes(), std::move(request));
+    return body_of(response.status, std::move(response.body));
+  }
   std::lock_guard lock(mutex_);
-  std::vector<std::pair<std::string, std::string>> fields;
-  if (!key.empty()) fields.emplace_back("Idempotency-Key", key);
-  const auto response = client_->send(http::Method::post, target, body, fields);
-  if (response.status >= 300) throw json::problem_from_text(response.body, response.status);
-  return response.body;
+  auto response = client_->send(method, target, body, fields);
+  return body_of(response.status, std::move(response.body));
 }
 
 AuditReport Shop::audit() {
@@ -63,7 +78,7 @@ AuditReport Shop::audit() {
     auto report = app_->audit();
     return report;
   }
-  return json::from_text<AuditReport>(post("/internal/audit", "{}", {}), json::Mode::lenient);
+  return json::from_text<AuditReport>(send(http::Method::post, "/internal/audit", "{}"), json::Mode::lenient);
 }
 
 Call Shop::call() const {

@@ -31,11 +31,12 @@ class Shop {
 
   const Facades& facades() const { return facades_; }
   AuditReport audit();
+  // A request to the API with every right: how commands do what staff do. Answers the body; throws the Problem it answered.
+  std::string send(http::Method method, const std::string& target, const std::string& body = {}, std::vector<std::pair<std::string, std::string>> fields = {});
   bool is_remote() const { return !app_; }
   Call call() const;
 
  private:
-  std::string post(const std::string& target, const std::string& body, const std::string& key);
   std::optional<FolderLock> lock_;
   std::unique_ptr<App> app_;
   std::unique_ptr<http::Client> client_;
