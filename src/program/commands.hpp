@@ -28,6 +28,7 @@ void add_serve(CLI::App& program, CommandLine& line);      // serve, migrate
 void add_user(CLI::App& program, CommandLine& line);       // user create
 void add_import(CLI::App& program, CommandLine& line);     // import products|stock|customers
 void add_demo(CLI::App& program, CommandLine& line);       // demo
+void add_provision(CLI::App& program, CommandLine& line);  // provision
 void add_describe(CLI::App& program, CommandLine& line);   // routes, openapi, config, audit
 
 }  // namespace polyshop
