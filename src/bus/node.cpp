@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
 
 namespace polyshop::bus {
@@ -26,7 +27,7 @@ struct Node::Repeated {
 };
 
 Node::Node(Platform& platform, std::string module)
-    : db(module, platform.database, platform.clock, platform.metrics),
+    : db(module, database_of_module(platform.config, platform.database, module), platform.clock, platform.metrics),
       workers(module + "-bus", 32, 100'000),
       log(db),
       effects(db, workers),

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 
 #include "bus/effect.hpp"
 #include "bus/log.hpp"
@@ -27,7 +28,7 @@ struct Platform {
   http::Routes& routes;
   http::ResponseCache& cache;               // of public answers: a module invalidates what its changes concern
   PasswordHasher& hasher;
-  DatabaseOptions database;                 // engine, folder, url: the same for every module here
+  DatabaseOptions database;                 // of every module here that has no settings of its own for its database
   Binding binding = Binding::local;
   std::vector<bus::Node*> nodes{};          // of the modules, in their order
 };
@@ -58,6 +59,7 @@ class Node {
   // A copy of a facade, wired for this module to call.
   template <class F>
   F use(const F& facade, const std::string& owner) {
+    uses_.insert(owner);
     return facade::connect(facade, owner, module(), platform_.binding, platform_.metrics);
   }
 
@@ -79,6 +81,10 @@ class Node {
   };
   std::vector<SubscriptionRow> subscription_rows();
 
+  // What the module is wired to: the owners of the facades it uses, and where it subscribes.
+  const std::set<std::string>& uses() const { return uses_; }
+  const std::vector<std::unique_ptr<Subscription>>& subscriptions() const { return subscriptions_; }
+
   Database db;
   Workers workers;
   Log log;
@@ -91,6 +97,7 @@ class Node {
   void schedule(Task& task);
   void tick();
   Platform& platform_;
+  std::set<std::string> uses_;
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
   std::vector<std::unique_ptr<Task>> tasks_;
   std::vector<std::unique_ptr<Repeated>> repeated_;

@@ -47,6 +47,12 @@ Call Subscription::call_about(const Event& event) const {
   return about;
 }
 
+std::vector<std::string> Subscription::event_names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, handler] : handlers_) names.push_back(name);
+  return names;
+}
+
 Call Subscription::call() const {
   Call call;
   call.actor = Actor::system(name_);

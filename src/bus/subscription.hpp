@@ -28,6 +28,7 @@ class Subscription {
   const std::string& name() const { return name_; }
   Source& source() { return source_; }
   void handle(std::string event_name, Handler handler);
+  std::vector<std::string> event_names() const;  // that have a handler
   template <class E>
   void on(std::function<void(Tx&, const Event&, const E&)> apply) {
     handle(std::string(E::event_name), {nullptr, [apply](Tx& tx, const Event& event, const std::any&) { apply(tx, event, json::from_text<E>(event.data, json::Mode::lenient)); }});

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
 #include "kernel/runtime/failpoint.hpp"
 #include "program/auditor.hpp"
+#include "program/isolation.hpp"
 #include "program/sagas.hpp"
 
 namespace polyshop {
@@ -26,21 +28,6 @@ PasswordHasher hasher_of(Config& config) {
   return PasswordHasher(static_cast<std::size_t>(config.integer("security.hash_threads", 1, 1, 64, "Threads that hash passwords; a flood of logins takes no more of the machine than these.")),
                         static_cast<std::size_t>(config.integer("security.hash_queue", 64, 1, 10'000, "Logins that may wait for a hash; further ones are answered 503.")),
                         {static_cast<unsigned>(memory), static_cast<unsigned>(passes)});
-}
-
-DatabaseOptions database_of(Config& config, const std::filesystem::path& data) {
-  DatabaseOptions options;
-  options.engine = *json::enum_value<Engine>(config.choice("database.engine", "sqlite", {"sqlite", "postgresql"}, "What keeps the data: a SQLite file a module in the data folder, or a PostgreSQL schema a module."));
-  options.folder = data;
-  options.url = config.secret("database.url", "PostgreSQL: how to connect, as libpq takes it, such as postgresql://shop:secret@db/shop.");
-  options.read_lanes = static_cast<std::size_t>(config.integer("database.read_lanes", 2, 1, 64, "SQLite: connections that read, for each module."));
-  options.lanes = static_cast<std::size_t>(config.integer("database.lanes", 4, 1, 64, "PostgreSQL: connections, for each module."));
-  const auto ballast = config.integer("database.ballast_mib", 16, 0, 100'000, "SQLite: room in the data folder that is kept for the day on which the disk is full.");
-  if (options.engine == Engine::sqlite) options.ballast = std::make_shared<db::Ballast>(data / "ballast", static_cast<std::uintmax_t>(ballast) * 1024 * 1024);
-  options.queue_max = static_cast<std::size_t>(config.integer("database.queue", 4096, 16, 1'000'000, "Transactions that may wait for each module's database; further ones are answered 503."));
-  if (options.engine == Engine::postgresql && options.url.empty())
-    throw Problem::invalid("bad_setting", "database.engine is postgresql and database.url is not set. Say how to connect, such as postgresql://shop:secret@db/shop.");
-  return options;
 }
 
 http::ServerOptions server_of(Config& config, const std::filesystem::path& data) {
@@ -67,8 +54,10 @@ App::App(Config& config, std::filesystem::path data)
       log_format_(config.choice("log.format", "automatic", {"automatic", "json", "terminal"}, "How the log is written; automatic is for people where standard error is a terminal.")),
       log_level_(config.choice("log.level", "info", {"debug", "info", "warning", "error"}, "The least important lines that are written.")),
       failpoints_(config.text("runtime.failpoints", "", "For tests of failures: where this process breaks on purpose. Refused unless serve is run with --allow-failpoints.")),
+      shared_role_(config.boolean("database.shared_role", false, "PostgreSQL: whether modules may share a role, or run as a superuser. For development only: nothing but the program then keeps a module from another's tables.")),
+      admin_url_(config.secret("database.admin_url", "PostgreSQL: how polyshop provision --execute connects, as a role that may create roles and databases. No other command uses it.")),
       hasher_(hasher_of(config)),
-      database_(database_of(config, data_)),
+      database_(shared_database(config, data_)),
       cache_(static_cast<std::size_t>(config.integer("http.cache_mib", 64, 0, 1'000'000, "Memory for finished answers to public requests; 0 keeps none.")) * 1024 * 1024,
              // Other instances on the same PostgreSQL change things without a word to this one.
              database_.engine == Engine::sqlite ? http::ResponseCache::Duration::max() : std::chrono::milliseconds(250)),
@@ -121,12 +110,14 @@ std::vector<Database::Migration> App::plan() {
 }
 
 void App::migrate(const std::function<void(const std::string&, const Database::Migration&)>& applied) {
+  check_places(platform_.nodes, shared_role_);
   for (auto* node : platform_.nodes)
     for (const auto& migration : node->db.migrate()) applied(node->module(), migration);
 }
 
 void App::open() {
   for (auto* node : platform_.nodes) node->open();
+  check_connections(platform_.nodes, shared_role_);
 }
 
 void App::start() {

@@ -31,7 +31,9 @@ class App {
   void configure_log() const;  // as the settings say; until then warnings are written
   void migrate(const std::function<void(const std::string& module, const Database::Migration&)>& applied);
   std::vector<Database::Migration> plan();
-  void open();    // databases; migrate() comes first
+  // Databases; migrate() comes first. Both throw Problem 409 `not_isolated` where a module's database, its file or its role lets
+  // it reach another's data.
+  void open();
   void start();   // background work
   void serve();   // HTTP, until stop()
   void stop();
@@ -44,6 +46,7 @@ class App {
   const http::Routes& routes() const { return routes_; }
   const std::vector<bus::Node*>& nodes() const { return platform_.nodes; }
   Engine engine() const { return platform_.database.engine; }
+  const std::string& admin_url() const { return admin_url_; }
 
  private:
   void add_control_routes();
@@ -53,6 +56,8 @@ class App {
   const std::string log_level_;
   const std::string failpoints_;
   bool has_failpoints_ = false;  // whether a control request may arm more
+  const bool shared_role_;
+  const std::string admin_url_;
   SystemClock clock_;
   Metrics metrics_;
   http::Routes routes_;

@@ -29,6 +29,7 @@ void add_user(CLI::App& program, CommandLine& line);       // user create
 void add_saga(CLI::App& program, CommandLine& line);       // saga list|show|retry|skip|compensate|cancel
 void add_import(CLI::App& program, CommandLine& line);     // import products|stock|customers
 void add_demo(CLI::App& program, CommandLine& line);       // demo
+void add_provision(CLI::App& program, CommandLine& line);  // provision
 void add_describe(CLI::App& program, CommandLine& line);   // routes, openapi, config, audit
 
 }  // namespace polyshop

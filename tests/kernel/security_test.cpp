@@ -6,7 +6,9 @@
 #include <doctest/doctest.h>
 
 #include "kernel/security/password.hpp"
+#include "kernel/security/scram.hpp"
 #include "kernel/security/token.hpp"
+#include "kernel/types/problem.hpp"
 
 using namespace polyshop;
 
@@ -175,4 +177,11 @@ TEST_CASE("hashing happens in the pool, which refuses when it is full") {
   hasher.stop();
   CHECK(matches == 1);
   CHECK_FALSE(hasher.hash("secret", [](std::string) {}));
+}
+
+TEST_CASE("a SCRAM verifier is the one of RFC 7677's example") {
+  CHECK(scram_verifier("pencil", *from_base64("W22ZaJ0SNY7soEsUEjb6gQ==")) ==
+        "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
+  CHECK(scram_verifier("pencil") != scram_verifier("pencil"));
+  for (const auto* password : {"", "p\xc3\xa9ncil", "pen\tcil"}) CHECK_THROWS_AS(scram_verifier(password), Problem);
 }

@@ -43,7 +43,7 @@ constexpr Timestamp lease_ms = 61'000;  // a little longer than that of whoever 
 
 live::Variables settings_of(const Target::Options& options, const std::optional<live::PostgresqlDatabase>& database) {
   auto settings = options.settings;
-  if (database) settings.insert({{"POLYSHOP_DATABASE_ENGINE", "postgresql"}, {"POLYSHOP_DATABASE_URL", database->url()}});
+  if (database) settings.merge(database->settings());
   return settings;
 }
 
@@ -63,6 +63,7 @@ Target::Target(Options options) : options_(std::move(options)), password_(make_t
   }
   products_file.close();
   stock_file.close();
+  if (database_) shop_.command({"provision", "--execute"});
   shop_.command({"import", "products", products});
   shop_.command({"import", "stock", stock});
   shop_.command({"user", "create", "--email", staff_email}, password_ + "\n");

@@ -57,10 +57,19 @@ PostgresqlDatabase::PostgresqlDatabase() {
 PostgresqlDatabase::~PostgresqlDatabase() {
   if (kept_) return;
   try {
-    connect(server_)->script("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    const auto session = connect(server_);
+    session->script("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
+    session->script(fmt::format("DO $$ DECLARE r record; BEGIN FOR r IN SELECT rolname FROM pg_roles WHERE rolname LIKE '{}\\_%' LOOP EXECUTE format('DROP ROLE %I', r.rolname); END LOOP; END $$", name_));
   } catch (const std::exception&) {
-    fmt::print(stderr, "The database {} could not be dropped; drop it by hand.\n", name_);
+    fmt::print(stderr, "The database {} and the roles named after it could not be dropped; drop them by hand.\n", name_);
   }
+}
+
+Variables PostgresqlDatabase::settings() const {
+  return {{"POLYSHOP_DATABASE_ENGINE", "postgresql"},
+          {"POLYSHOP_DATABASE_URL", fmt::format("{} user={}_{{module}}", url(), name_)},
+          {"POLYSHOP_DATABASE_MIGRATE_URL", fmt::format("{} user={}_{{module}}_owner", url(), name_)},
+          {"POLYSHOP_DATABASE_ADMIN_URL", server_}};
 }
 
 Shop::Shop(std::filesystem::path program, std::filesystem::path data, Variables settings) : program_(std::move(program)), data_(std::move(data)), settings_(std::move(settings)) {

@@ -26,8 +26,8 @@ class Folder {
   bool kept_ = false;
 };
 
-// A PostgreSQL database that is dropped again, on the server that POLYSHOP_TEST_POSTGRESQL names: a libpq connection string
-// with the right to create databases. Throws Problem where there is none.
+// A PostgreSQL database that is dropped again with the roles of its modules, on the server that POLYSHOP_TEST_POSTGRESQL names:
+// a libpq connection string with the right to create databases and roles. Throws Problem where there is none.
 class PostgresqlDatabase {
  public:
   PostgresqlDatabase();
@@ -35,7 +35,9 @@ class PostgresqlDatabase {
   PostgresqlDatabase(const PostgresqlDatabase&) = delete;
   PostgresqlDatabase& operator=(const PostgresqlDatabase&) = delete;
   void keep() { kept_ = true; }
-  std::string url() const { return server_ + " dbname=" + name_; }
+  std::string url() const { return server_ + " dbname=" + name_; }  // the administrator's
+  // What lets a shop run in it with two roles a module, once it has run provision --execute.
+  Variables settings() const;
 
  private:
   std::string server_;

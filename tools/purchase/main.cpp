@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <exception>
+#include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -50,9 +51,12 @@ Choice choose(int port, Currency currency) {
   throw Problem::unavailable("nothing_to_buy", "The demo shop lists nothing that could be bought.");
 }
 
-void purchase(const std::filesystem::path& program) {
+void purchase(const std::filesystem::path& program, const std::string& engine) {
   const live::Folder folder("polyshop-purchase");
-  live::Shop shop(program, folder.path() / "shop", {});
+  std::optional<live::PostgresqlDatabase> database;
+  if (engine == "postgresql") database.emplace();
+  live::Shop shop(program, folder.path() / "shop", database ? database->settings() : live::Variables{});
+  if (database) shop.command({"provision", "--execute"});
   shop.command({"demo"});
   shop.serve();
   const auto euro = *Currency::parse("EUR");
@@ -71,6 +75,8 @@ void purchase(const std::filesystem::path& program) {
 int run(int argc, char** argv) {
   CLI::App app{"Buys something in a fresh demo shop through HTTP and prints the order's number and total."};
   auto program = live::program_beside_this();
+  std::string engine = "sqlite";
+  app.add_option("--engine", engine, "What keeps the data; postgresql needs POLYSHOP_TEST_POSTGRESQL, and every module runs there under a role of its own")->check(CLI::IsMember({"sqlite", "postgresql"}))->capture_default_str();
   app.add_option("--polyshop", program, "The program; the one built together with this unless given")->type_name("FILE");
   try {
     app.parse(argc, argv);
@@ -79,7 +85,7 @@ int run(int argc, char** argv) {
   }
   live::take_signals();
   try {
-    purchase(program);
+    purchase(program, engine);
     return 0;
   } catch (const Problem& problem) {
     fmt::print(stderr, "purchase: {}\n", problem.detail);

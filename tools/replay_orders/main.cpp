@@ -35,7 +35,7 @@ void replay(const Options& options, Report& report) {
 
   live::Variables settings;
   std::optional<live::PostgresqlDatabase> database;
-  if (options.engine == "postgresql") settings = {{"POLYSHOP_DATABASE_ENGINE", "postgresql"}, {"POLYSHOP_DATABASE_URL", database.emplace().url()}};
+  if (options.engine == "postgresql") settings = database.emplace().settings();
   const auto data = folder.path() / "shop";
   if (options.keep) {
     folder.keep();
@@ -43,6 +43,7 @@ void replay(const Options& options, Report& report) {
     report.step(fmt::format("the data stays in {}{}", data.string(), database ? " and at " + database->url() : ""));
   }
   live::Shop shop(options.program, data, settings);
+  if (database) shop.command({"provision", "--execute"});
   shop.command({"import", "products", (folder.path() / "products.csv").string()});
   shop.command({"import", "stock", (folder.path() / "stock.csv").string()});
   const auto password = make_token();

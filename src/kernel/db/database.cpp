@@ -22,7 +22,13 @@ Database::~Database() { close(); }
 
 db::SessionOptions Database::session_options(bool read_only) const {
   if (options_.engine == Engine::sqlite) return {Engine::sqlite, file().string(), {}, read_only};
-  return {Engine::postgresql, options_.url, module_, read_only};
+  return {Engine::postgresql, options_.url, module_, read_only, options_.password_file};
+}
+
+db::SessionOptions Database::migration_options() const {
+  auto options = session_options(false);
+  if (engine() == Engine::postgresql && !options_.migrate_url.empty()) options.target = options_.migrate_url;
+  return options;
 }
 
 void Database::open() {

@@ -17,7 +17,9 @@ namespace polyshop {
 struct DatabaseOptions {
   Engine engine = Engine::sqlite;
   std::filesystem::path folder;   // SQLite: where <module>.db lies
-  std::string url;                // PostgreSQL: a connection string or URL
+  std::string url;                // PostgreSQL: a connection string or URL, of the role that runs
+  std::string migrate_url;        // the same of the role that owns the tables; empty: the role that runs does
+  std::string password_file;      // holds the password of a role whose URL has none; {role} stands for the role's name
   std::size_t read_lanes = 2;     // SQLite: connections that read
   std::size_t lanes = 4;          // PostgreSQL: connections in all
   std::size_t queue_max = 4096;
@@ -78,7 +80,8 @@ class Database {
   // Whether the lanes answer.
   bool answers();
 
-  // Migrations, under the owner's rights, before open(). plan() lists what migrate() would apply.
+  // Migrations, by the role that owns the tables, before open(). plan() lists what migrate() would apply. Where something is
+  // to be applied and the role may not, migrate() throws Problem 409 `may_not_migrate`.
   struct Migration {
     std::string owner;  // "catalog", or "bus"
     int number = 0;
@@ -90,7 +93,9 @@ class Database {
   std::vector<Migration> migrate();
 
   std::filesystem::path file() const { return options_.folder / (module_ + ".db"); }
+  const DatabaseOptions& options() const { return options_; }
   db::SessionOptions session_options(bool read_only) const;
+  db::SessionOptions migration_options() const;
 
  private:
   template <class F>

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "kernel/db/connection_string.hpp"
 #include "kernel/db/database.hpp"
 #include "kernel/db/schema_files.hpp"
 #include "kernel/observe/log.hpp"
@@ -49,14 +50,35 @@ std::vector<Database::Migration> known_migrations(const std::string& module, Eng
   return known;
 }
 
+bool has_schema(db::ControlledSession& session, const std::string& module) {
+  Tx tx(session, 0, nullptr);
+  return tx.get<std::int64_t>("SELECT count(*) AS n FROM pg_namespace WHERE nspname = :module"_postgresql, module) == 1;
+}
+
+bool has_ledger(db::ControlledSession& session, const std::string& module) {
+  Tx tx(session, 0, nullptr);
+  if (session.engine() == Engine::sqlite) return tx.get<std::int64_t>("SELECT count(*) AS n FROM sqlite_master WHERE name = 'schema_migration'"_sqlite) == 1;
+  return tx.get<std::int64_t>("SELECT count(*) AS n FROM pg_tables WHERE schemaname = :module AND tablename = 'schema_migration'"_postgresql, module) == 1;
+}
+
+// Whether the role may create the module's tables, and its schema where there is none.
+bool may_migrate(db::ControlledSession& session, const std::string& module) {
+  Tx tx(session, 0, nullptr);
+  return tx.get<std::string>(R"(SELECT cast(coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = :module),
+                                                     has_database_privilege(current_database(), 'CREATE')) AS text) AS may)"_postgresql,
+                             module) == "true";
+}
+
 void create_ledger(db::ControlledSession& session, const std::string& module) {
-  if (session.engine() == Engine::postgresql) session.script(fmt::format("CREATE SCHEMA IF NOT EXISTS \"{}\"", module));
+  // Even IF NOT EXISTS wants the right to create schemas, which the owner of a provisioned one does not have.
+  if (session.engine() == Engine::postgresql && !has_schema(session, module)) session.script(fmt::format("CREATE SCHEMA IF NOT EXISTS \"{}\"", module));
   session.script("CREATE TABLE IF NOT EXISTS schema_migration (owner text NOT NULL, number bigint NOT NULL, name text NOT NULL, "
                  "checksum text NOT NULL, applied_ms bigint NOT NULL, PRIMARY KEY (owner, number))");
 }
 
 // What is known and not applied; refuses what is applied and not known, or known with another text.
 std::vector<Database::Migration> pending(db::ControlledSession& session, const std::string& module) {
+  if (!has_ledger(session, module)) return known_migrations(module, session.engine());
   Tx tx(session, 0, nullptr);
   const auto applied = tx.list<Applied>("SELECT owner, number, name, checksum FROM schema_migration ORDER BY owner, number"_sql);
   auto known = known_migrations(module, session.engine());
@@ -81,27 +103,34 @@ void lock_schema(db::ControlledSession& session, const std::string& module) {
   }
 }
 
+Problem denied(const std::string& module) {
+  return Problem(409, "role_too_narrow", fmt::format("The role that {} connects as may not do there what it has to; the log says what. polyshop provision prints the grants.", module));
+}
+
 }  // namespace
 
 std::vector<Database::Migration> Database::plan() {
   try {
     if (engine() == Engine::sqlite && !std::filesystem::exists(file())) return known_migrations(module_, engine());
-    auto session = db::open_session(session_options(false));
-    Tx tx(*session, 0, nullptr);
-    const auto ledger = tx.get<std::int64_t>(db::one_of("SELECT count(*) AS n FROM sqlite_master WHERE name = 'schema_migration'"_sqlite,
-                                                       "SELECT count(*) AS n FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_migration'"_postgresql));
-    if (ledger == 0) return known_migrations(module_, engine());
+    auto session = db::open_session(migration_options());
     return pending(*session, module_);
   } catch (const db::SessionError& error) {
     log::error("cannot read the migrations", {{"module", module_}, {"error", error.what()}});
+    if (error.kind == db::SessionError::Kind::denied) throw denied(module_);
     throw db::problem_of(error);
   }
 }
 
 std::vector<Database::Migration> Database::migrate() {
   try {
-    auto session = db::open_session(session_options(false));
-    if (engine() == Engine::postgresql) lock_schema(*session, module_);
+    auto session = db::open_session(migration_options());
+    if (engine() == Engine::postgresql) {
+      const auto missing = pending(*session, module_);
+      if (missing.empty()) return {};
+      if (!may_migrate(*session, module_))
+        throw Problem(409, "may_not_migrate", fmt::format("{} migrations of {} are not applied, and the role {} may not create tables there. Run polyshop migrate with database.migrate_url set to the role that owns them; polyshop provision makes one.", missing.size(), module_, db::target_of(migration_options().target).role));
+      lock_schema(*session, module_);
+    }
     create_ledger(*session, module_);
     auto migrations = pending(*session, module_);
     for (const auto& migration : migrations) {
@@ -121,6 +150,7 @@ std::vector<Database::Migration> Database::migrate() {
   } catch (const db::SessionError& error) {
     using Kind = db::SessionError::Kind;
     log::error("migration failed", {{"module", module_}, {"error", error.what()}});
+    if (error.kind == Kind::denied) throw denied(module_);
     if (error.kind == Kind::read_only || error.kind == Kind::busy)
       throw Problem(503, "data_folder_unusable", fmt::format("The database of {} cannot be written: {}. Check that the folder exists, is writable by this user and on a file system with space.", module_, engine() == Engine::sqlite ? file().string() : "read-only server"));
     throw db::problem_of(error);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <soci/postgresql/soci-postgresql.h>
 
+#include "kernel/db/connection_string.hpp"
 #include "kernel/db/soci_session.hpp"
 
 namespace polyshop::db {
@@ -9,7 +10,7 @@ namespace {
 class PostgresqlSession final : public SociSession {
  public:
   explicit PostgresqlSession(const SessionOptions& options) : SociSession(Engine::postgresql) {
-    guarded(session_, engine_, [&] { session_.open(soci::postgresql, options.target); });
+    guarded(session_, engine_, [&] { session_.open(soci::postgresql, with_password(options.target, options.password_file)); });
     connection_ = static_cast<soci::postgresql_session_backend*>(session_.get_backend())->conn_;
     PQsetNoticeProcessor(connection_, [](void*, const char*) {}, nullptr);
     // Durability is not a matter of the server's defaults; the timeouts bound what a lost or slow peer can hold up.

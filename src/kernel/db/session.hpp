@@ -21,6 +21,7 @@ class SessionError : public std::runtime_error {
     read_only,  // the file or folder cannot be written
     fsync,      // the disk did not confirm: nothing that follows could be trusted
     timeout,    // PostgreSQL ended a statement that took too long
+    denied,     // PostgreSQL: the role lacks a right
   };
   SessionError(Kind kind, const std::string& text) : std::runtime_error(text), kind(kind) {}
   const Kind kind;
@@ -48,6 +49,7 @@ struct SessionOptions {
   std::string target;    // a file, or a PostgreSQL connection string or URL
   std::string schema;    // PostgreSQL: the search_path
   bool read_only = false;
+  std::string password_file{};  // PostgreSQL: read where the target has no password; {role} stands for the role's name
 };
 std::unique_ptr<ControlledSession> open_session(const SessionOptions& options);
 

@@ -29,6 +29,7 @@ void rethrow_soci_error(soci::session& session, Engine engine) {
     else if (state.starts_with("53")) kind = Kind::lost;
     else if (state == "57014" || state == "55P03") kind = Kind::timeout;
     else if (state == "25006") kind = Kind::read_only;
+    else if (state == "42501") kind = Kind::denied;
     throw SessionError(kind, error.what());
   } catch (const soci::soci_error& error) {
     // SOCI throws its base class where a connection cannot be made.
@@ -107,6 +108,7 @@ Problem problem_of(const SessionError& error) {
     case Kind::timeout: return Problem::unavailable("database_slow", "The database took too long; nothing was changed. Try again.", 2);
     case Kind::read_only: return Problem::unavailable("database_read_only", "The database cannot be written at the moment.", 30);
     case Kind::fsync:
+    case Kind::denied:
     case Kind::other: break;
   }
   return Problem::internal();

@@ -15,6 +15,7 @@ class SqliteSession final : public SociSession {
     });
     connection_ = static_cast<soci::sqlite3_session_backend*>(session_.get_backend())->conn_;
     sqlite_api::sqlite3_extended_result_codes(connection_, 0);
+    sqlite_api::sqlite3_limit(connection_, SQLITE_LIMIT_ATTACHED, 0);  // a module reaches its own file and no other
     // A reader never writes nor checkpoints: two connections that checkpoint can corrupt a WAL before SQLite 3.51.3.
     if (options.read_only)
       script("PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0;");
