@@ -218,7 +218,8 @@ http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_our
     if (is_replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
     return response;
   };
-  if (saga.state == bus::SagaState::compensated) {
+  // The saga of an order may be a later one: of a cancellation that came to nothing, which leaves it placed.
+  if (saga.kind == kind && saga.state == bus::SagaState::compensated) {
     auto problem = json::problem_from_text(saga.outcome, 409);
     problem.status = static_cast<int>(json::parse(saga.outcome).at("status").as_int64());
     return replayed(http::response_of(problem, {}, call.request_id));
