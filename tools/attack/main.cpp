@@ -15,6 +15,11 @@ namespace {
 const Test tests[] = {
     {"kill", "kill -9 of a shop that sells", true, kill_while_selling},
     {"failpoints", "every failpoint in every mode while it sells", true, reach_failpoints},
+    {"power", "power cuts while it sells, on a disk of its own", false, cut_power},
+    {"disk", "a full disk, freed later", false, fill_disk},
+    {"fsync", "a disk that does not confirm", false, fail_fsync},
+    {"postgresql", "PostgreSQL is stopped, its backends are terminated, it is paused", true, stop_postgresql},
+    {"clock", "the clock jumps forwards and backwards", true, jump_clock},
     {"last-units", "many want the last hundred units", true, race_for_last_units},
     {"two-lines", "carts of two lines of one SKU, of which an odd number is left", true, race_with_two_lines},
     {"completions", "two to ten completions of a cart at a time, with equal and other keys", true, race_of_completions},

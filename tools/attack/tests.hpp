@@ -35,6 +35,11 @@ struct Test {
 
 void kill_while_selling(Run& run);
 void reach_failpoints(Run& run);
+void cut_power(Run& run);
+void fill_disk(Run& run);
+void fail_fsync(Run& run);
+void stop_postgresql(Run& run);
+void jump_clock(Run& run);
 void race_for_last_units(Run& run);
 void race_with_two_lines(Run& run);
 void race_of_completions(Run& run);
