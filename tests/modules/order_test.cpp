@@ -276,4 +276,22 @@ TEST_CASE("cancelling refunds and restocks, once") {
   });
 }
 
+TEST_CASE("a cancellation that comes to nothing leaves the order as it was, also for who completes the cart again") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(3);
+    shop.pay_with(shopper, "tok_refund_decline");
+    const auto placed = shop.complete(shopper, "k");
+    REQUIRE(placed.status == 201);
+    const auto target = "/v1/admin/orders/" + Shop::member(placed, "id");
+    auto staff = shop.ground.as_staff({"order.read", "order.write"});
+    staff.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    CHECK(shop.ground.send(Method::post, target + "/cancellations", R"({"reason":"changed their mind"})", staff, {{"Idempotency-Key", "c"}}).status == 409);
+    CHECK(Shop::member(shop.ground.send(Method::get, target, "", staff), "state") == "placed");
+    const auto again = shop.complete(shopper, "another key");
+    CHECK_MESSAGE(again.status == 200, again.body);
+    CHECK(Shop::member(again, "id") == Shop::member(placed, "id"));
+    CHECK(shop.available() == 2);
+  });
+}
+
 }  // namespace polyshop::order

@@ -19,6 +19,7 @@ struct Attempt {
   std::int64_t total = 0;
   std::int64_t units = 0;
   int round = 0;
+  bool may_fail = false;  // whether it is placed depends on others, and not on the token alone
   int status = 0;     // 0: nobody knows
   std::string code;   // of the refusal
   std::string order;  // where it was placed
@@ -27,7 +28,7 @@ struct Attempt {
 
   bool is_placed() const { return status == 200 || status == 201; }
 };
-BOOST_DESCRIBE_STRUCT(Attempt, (), (cart, cart_token, key, token, total, units, round, status, code, order, order_total, cancel_status))
+BOOST_DESCRIBE_STRUCT(Attempt, (), (cart, cart_token, key, token, total, units, round, may_fail, status, code, order, order_total, cancel_status))
 
 // What a client of the shop remembers by itself: a file of lines, each on the disk before the client goes on. For any thread.
 class Ledger {

@@ -40,22 +40,26 @@ bool is_final(int status, const std::string& code) {
 
 std::int64_t pick(Random& random, std::int64_t from, std::int64_t to) { return std::uniform_int_distribution<std::int64_t>(from, to)(random); }
 
-Attempt fill(live::Shopper& shopper, Random& random, int round, const std::string& token) {
-  Attempt attempt;
-  std::vector<live::WantedLine> lines;
-  for (auto count = pick(random, 1, 3); count > 0; --count) {
-    const bool again = !lines.empty() && pick(random, 1, 4) == 1;
-    lines.push_back({again ? lines.back().sku : Target::sku(static_cast<int>(pick(random, 0, Target::skus - 1))), pick(random, 1, 3)});
-    attempt.units += lines.back().quantity;
-  }
+Attempt fill(live::Shopper& shopper, const std::vector<live::WantedLine>& lines, int round, const std::string& token) {
   const auto cart = shopper.fill_cart(lines, Target::currency(), Target::country, token);
+  Attempt attempt;
   attempt.cart = cart.id;
   attempt.cart_token = cart.token;
   attempt.key = make_token();
   attempt.token = token;
   attempt.total = cart.total;
+  for (const auto& line : lines) attempt.units += line.quantity;
   attempt.round = round;
   return attempt;
+}
+
+Attempt fill(live::Shopper& shopper, Random& random, int round, const std::string& token) {
+  std::vector<live::WantedLine> lines;
+  for (auto count = pick(random, 1, 3); count > 0; --count) {
+    const bool again = !lines.empty() && pick(random, 1, 4) == 1;
+    lines.push_back({again ? lines.back().sku : Target::sku(static_cast<int>(pick(random, 0, Target::skus - 1))), pick(random, 1, 3)});
+  }
+  return fill(shopper, lines, round, token);
 }
 
 void complete(http::Client& client, Ledger& ledger, Attempt& attempt) {
@@ -74,6 +78,14 @@ void complete(http::Client& client, Ledger& ledger, Attempt& attempt) {
     attempt.status = 0;
   }
   if (attempt.status != 0) ledger.write(attempt);
+}
+
+void complete_at_last(http::Client& client, Ledger& ledger, Attempt& attempt) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  for (complete(client, ledger, attempt); attempt.status == 0 && std::chrono::steady_clock::now() < give_up; complete(client, ledger, attempt)) {
+    live::stop_if_interrupted();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 void cancel(live::Staff& staff, Ledger& ledger, Attempt& attempt) {

@@ -13,10 +13,14 @@ namespace polyshop::attack {
 using Random = std::mt19937_64;
 std::int64_t pick(Random& random, std::int64_t from, std::int64_t to);  // both included
 
-// A cart that is ready to be completed, with one to three lines, now and then two of the same SKU.
+// A cart with these lines that is ready to be completed.
+Attempt fill(live::Shopper& shopper, const std::vector<live::WantedLine>& lines, int round, const std::string& token);
+// One with one to three lines, now and then two of the same SKU.
 Attempt fill(live::Shopper& shopper, Random& random, int round, const std::string& token);
 // Completes it, once, and writes down what became of it; the status stays 0 where the answer leaves that open.
 void complete(http::Client& client, Ledger& ledger, Attempt& attempt);
+// The same until it is known, at most for a minute.
+void complete_at_last(http::Client& client, Ledger& ledger, Attempt& attempt);
 // Cancels its order, likewise.
 void cancel(live::Staff& staff, Ledger& ledger, Attempt& attempt);
 

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "attack/tally.hpp"
 #include "attack/tests.hpp"
 #include "kernel/types/problem.hpp"
 
@@ -14,21 +15,53 @@ namespace {
 const Test tests[] = {
     {"kill", "kill -9 of a shop that sells", true, kill_while_selling},
     {"failpoints", "every failpoint in every mode while it sells", true, reach_failpoints},
+    {"power", "power cuts while it sells, on a disk of its own", false, cut_power},
+    {"disk", "a full disk, freed later", false, fill_disk},
+    {"fsync", "a disk that does not confirm", false, fail_fsync},
+    {"postgresql", "PostgreSQL is stopped, its backends are terminated, it is paused", true, stop_postgresql},
+    {"clock", "the clock jumps forwards and backwards", true, jump_clock},
+    {"last-units", "many want the last hundred units", true, race_for_last_units},
+    {"two-lines", "carts of two lines of one SKU, of which an odd number is left", true, race_with_two_lines},
+    {"completions", "two to ten completions of a cart at a time, with equal and other keys", true, race_of_completions},
+    {"notices", "the provider's notices against the client's completions", true, race_of_notices},
+    {"refunds", "cancellations against notices against refunds", true, race_of_refunds},
+    {"expiry", "reservations that expire while they are paid", true, race_with_expiry},
 };
+
+// Runs a test with one seed and says what came of it; answers the number of failures.
+std::int64_t run_once(const Test& test, Run& run) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto before = run.report.mismatches();
+  try {
+    test.run(run);
+  } catch (const Problem& problem) {
+    run.report.mismatch(problem.detail);
+  } catch (const std::exception& error) {
+    run.report.mismatch(error.what());
+  }
+  const auto failures = run.report.mismatches() - before;
+  run.report.step(fmt::format("{} on {}: {} runs, {} faults, {} acknowledged orders checked, {} failures, seed {}, {:.1f} s", test.name, run.engine, run.runs, run.faults, run.checked, failures, run.seed,
+                              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
+  return failures;
+}
 
 int run(int argc, char** argv) {
   CLI::App app{"Does something bad to a shop of its own while customers buy, and checks that nothing acknowledged is lost and nothing doubled."};
   live::Report report("attack");
-  Run run{.report = report};
+  Run wanted{.report = report};
+  std::filesystem::path tally;
+  std::filesystem::path seeds;
   std::string name;
   std::string names;
   for (const auto& test : tests) names += fmt::format("\n  {:<12}{}", test.name, test.what);
   app.add_option("TEST", name, "One of" + names)->required();
-  app.add_option("--engine", run.engine, "What keeps the shop's data; postgresql needs POLYSHOP_TEST_POSTGRESQL")->check(CLI::IsMember({"sqlite", "postgresql"}))->capture_default_str();
-  app.add_flag("--long", run.is_long, "As much as counts for the tally, instead of what fits into a build");
-  app.add_option("--rounds", run.rounds, "So many instead")->check(CLI::Range(1, 10'000'000));
-  app.add_option("--seed", run.seed, "What the choices follow from; a new one is taken and printed unless given");
-  app.add_option("--polyshop", run.program, "The program; the one built together with this unless given")->type_name("FILE");
+  app.add_option("--engine", wanted.engine, "What keeps the shop's data; postgresql needs POLYSHOP_TEST_POSTGRESQL")->check(CLI::IsMember({"sqlite", "postgresql"}))->capture_default_str();
+  app.add_flag("--long", wanted.is_long, "As much as counts for the tally, instead of what fits into a build");
+  app.add_option("--rounds", wanted.rounds, "So many instead")->check(CLI::Range(1, 10'000'000));
+  app.add_option("--seed", wanted.seed, "What the choices follow from; a new one is taken and printed unless given");
+  app.add_option("--polyshop", wanted.program, "The program; the one built together with this unless given")->type_name("FILE");
+  app.add_option("--tally", tally, "A file to add the figures of this run to; then seeds that fail are kept in the other file")->type_name("FILE");
+  app.add_option("--seeds", seeds, "A file of seeds that have failed once, each run again first")->type_name("FILE");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -39,19 +72,19 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "attack: there is no test {}; there are{}\n", name, names);
     return 2;
   }
-  if (run.seed == 0) run.seed = std::random_device()();
   live::take_signals();
-  const auto start = std::chrono::steady_clock::now();
-  try {
-    test->run(run);
-  } catch (const Problem& problem) {
-    report.mismatch(problem.detail);
-  } catch (const std::exception& error) {
-    report.mismatch(error.what());
+  auto all = kept_seeds(seeds, name, wanted.engine);
+  all.push_back(wanted.seed ? wanted.seed : std::random_device()());
+  for (const auto seed : all) {
+    auto run = wanted;
+    run.seed = seed;
+    const auto failures = run_once(*test, run);
+    if (live::is_interrupted()) return 1;
+    if (!tally.empty()) add_to_tally(tally, name, run, failures);
+    if (failures > 0 && !tally.empty() && !seeds.empty()) keep_seed(seeds, name, run);
+    if (failures > 0 && tally.empty()) report.step(fmt::format("keep the seed: echo {} {} {} >>tests/attack/seeds", name, run.engine, seed));
   }
-  report.step(fmt::format("{} on {}: {} runs, {} faults, {} acknowledged orders checked, {} failures, seed {}, {:.1f} s", name, run.engine, run.runs, run.faults, run.checked, report.mismatches(), run.seed,
-                          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()));
-  return report.mismatches() == 0 && !live::is_interrupted() ? 0 : 1;
+  return report.mismatches() == 0 ? 0 : 1;
 }
 
 }  // namespace

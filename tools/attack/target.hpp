@@ -48,6 +48,7 @@ class Target {
   std::optional<int> status() { return shop_.wait(std::chrono::milliseconds(0)); }
   live::Shop& shop() { return shop_; }
   int port() const { return shop_.port(); }
+  std::string url() const { return database_->url(); }  // of PostgreSQL
   const std::string& engine() const { return options_.engine; }
   const std::filesystem::path& data() const { return options_.data; }
   live::Staff staff() const { return {port(), staff_email, password_}; }

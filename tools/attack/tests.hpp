@@ -35,5 +35,16 @@ struct Test {
 
 void kill_while_selling(Run& run);
 void reach_failpoints(Run& run);
+void cut_power(Run& run);
+void fill_disk(Run& run);
+void fail_fsync(Run& run);
+void stop_postgresql(Run& run);
+void jump_clock(Run& run);
+void race_for_last_units(Run& run);
+void race_with_two_lines(Run& run);
+void race_of_completions(Run& run);
+void race_of_notices(Run& run);
+void race_of_refunds(Run& run);
+void race_with_expiry(Run& run);
 
 }  // namespace polyshop::attack
