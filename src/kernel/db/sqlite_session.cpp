@@ -26,15 +26,18 @@ class SqliteSession final : public SociSession {
     sqlite_api::sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, options.read_only ? 1 : 0, nullptr);
   }
 
-  ~SqliteSession() override { prepared_.clear(); }
+  ~SqliteSession() override {
+    prepared_.clear();
+    for (auto& framing : framing_) sqlite_api::sqlite3_finalize(framing);
+  }
 
-  void begin(bool write) override { script(write ? "BEGIN IMMEDIATE" : "BEGIN"); }
-  void commit() override { script("COMMIT"); }
+  void begin(bool write) override { frame(write ? begin_immediate : begin_deferred); }
+  void commit() override { frame(commit_all); }
   void rollback() noexcept override {
     if (in_transaction()) sqlite_api::sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
   }
-  void savepoint() override { script("SAVEPOINT job"); }
-  void release() override { script("RELEASE job"); }
+  void savepoint() override { frame(save); }
+  void release() override { frame(release_saved); }
   void rollback_to() override { script("ROLLBACK TO job; RELEASE job"); }
   bool in_transaction() override { return sqlite_api::sqlite3_get_autocommit(connection_) == 0; }
   bool alive() override { return true; }
@@ -47,7 +50,27 @@ class SqliteSession final : public SociSession {
   }
 
  private:
+  // What stands around every transaction is prepared once: with small transactions it would be half of what there is to parse.
+  enum Framing { begin_deferred, begin_immediate, commit_all, save, release_saved };
+  static constexpr const char* framing_texts[] = {"BEGIN", "BEGIN IMMEDIATE", "COMMIT", "SAVEPOINT job", "RELEASE job"};
+
+  void frame(Framing which) {
+    guarded(session_, engine_, [&] {
+      auto*& statement = framing_[which];
+      int code = statement ? SQLITE_OK : sqlite_api::sqlite3_prepare_v3(connection_, framing_texts[which], -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+      if (code == SQLITE_OK) code = sqlite_api::sqlite3_step(statement);
+      if (code == SQLITE_DONE) code = SQLITE_OK;
+      if (code != SQLITE_OK) {
+        const soci::sqlite3_soci_error error(fmt::format("{} in: {}", sqlite_api::sqlite3_errmsg(connection_), framing_texts[which]), code);
+        sqlite_api::sqlite3_reset(statement);
+        throw error;
+      }
+      sqlite_api::sqlite3_reset(statement);
+    });
+  }
+
   sqlite_api::sqlite3* connection_ = nullptr;
+  std::array<sqlite_api::sqlite3_stmt*, std::size(framing_texts)> framing_{};
 };
 
 }  // namespace
