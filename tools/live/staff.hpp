@@ -30,7 +30,6 @@ class Staff {
   std::vector<Reservation> open_reservations();  // the first hundred
   const std::string& token() const { return token_; }  // of the session
 
-  const std::string& token() const { return token_; }  // of the session
   // As Connection::send, with a staff session.
   http::ClientResponse send(http::Method method, const std::string& target, const std::string& body = {});
 

@@ -59,18 +59,21 @@ Carts::Content Carts::load(const Call& call, const CartKey& key) {
 
 Cart Carts::get(const Call& call, const CartKey& key) { return view(call, load(call, key)); }
 
-// The frame of every change: the row is taken first, so that two changes of one cart follow each other.
+// The frame of every change: the row is taken first, so that two changes of one cart follow each other. What a repeated key
+// finds done already has to be read.
 Cart Carts::write(const Call& call, const CartKey& key, const std::function<void(Tx&, store::CartRow&)>& change) {
+  std::optional<Content> after;
   node_.db.write(call, [&](Tx& tx) {
+    after.reset();
     const bool is_open = store::touch(tx, key.id, tx.now() + settings_.abandoned_after_ms);
     auto cart = owned(tx, call, key);
     if (!is_open) throw Problem::conflict("cart_completed", "The cart was completed and cannot be changed any more.");
     if (key.version && *key.version != cart.version - 1) throw Problem::precondition_failed("The cart has changed since you read it; read it again and repeat your change.");
     change(tx, cart);
+    after.emplace(std::move(cart), store::list_lines(tx, key.id));
   });
-  auto plain = key;
-  plain.version.reset();
-  return get(call.unkeyed(), plain);
+  const auto plain = call.unkeyed();
+  return view(plain, after ? *after : load(plain, key));
 }
 
 Cart Carts::change(const Call& call, const CartKey& key, const ChangeCart& change) {
