@@ -1,20 +1,11 @@
 #include <fmt/format.h>
 
 #include "program/commands.hpp"
+#include "program/modules.hpp"
 #include "program/shop.hpp"
 
 namespace polyshop {
 namespace {
-
-std::string access_of(const http::Route& route) {
-  switch (route.access.kind) {
-    case http::Access::Kind::everyone: return "everyone";
-    case http::Access::Kind::customer: return "customer";
-    case http::Access::Kind::staff: return route.access.permission;
-    case http::Access::Kind::control: return "this machine";
-  }
-  return "";
-}
 
 void print_routes(const CommandLine& line) {
   auto config = line.config();

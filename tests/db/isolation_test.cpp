@@ -135,6 +135,11 @@ TEST_CASE("a provisioned role runs its module and reaches nothing else, in every
       CHECK(!Provisioned::may(db::with_setting(runs, "dbname", shop.place("payment").runs.database), "SELECT 1"));
       CHECK(!Provisioned::may(db::with_setting(owns, "dbname", shop.place("payment").runs.database), "SELECT 1"));
     }
+    if (shape == Shape::database_each) {
+      const auto foreign = shop.place("payment").runs.database;
+      shop.administer(fmt::format("GRANT CONNECT ON DATABASE {} TO PUBLIC", foreign));
+      CHECK(text_of(shop.faults()).find(fmt::format("has CONNECT on the DATABASE {0}, as PUBLIC has. REVOKE CONNECT ON DATABASE {0} FROM PUBLIC", foreign)) != std::string::npos);
+    }
   }
 }
 

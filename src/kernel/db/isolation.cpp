@@ -11,14 +11,14 @@
 namespace polyshop::db {
 namespace {
 
-struct Sessions {
+struct SessionState {
   std::string role;       // in double quotes where it needs them
   std::string current;    // another where the role's settings change it
   std::string schema;
   std::string synchronous_commit;
   std::string fsync;
 };
-BOOST_DESCRIBE_STRUCT(Sessions, (), (role, current, schema, synchronous_commit, fsync))
+BOOST_DESCRIBE_STRUCT(SessionState, (), (role, current, schema, synchronous_commit, fsync))
 
 struct Grant {
   std::string kind;     // SCHEMA, TABLE, ...
@@ -87,17 +87,17 @@ std::string said(const Grant& grant) {
   return fmt::format("has {} on the {} {}{}", grant.privileges, grant.kind, grant.object, grant.grantee == "PUBLIC" ? ", as PUBLIC has" : "");
 }
 
-void add_role_faults(Tx& tx, const Database& database, const Sessions& sessions, const std::vector<std::string>& foreign, std::vector<IsolationFault>& faults) {
+void add_role_faults(Tx& tx, const Database& database, const SessionState& session, const std::vector<std::string>& foreign, std::vector<IsolationFault>& faults) {
   constexpr std::size_t shown_max = 8;
-  const auto add = [&](const std::string& what, std::string remedy) { faults.push_back({database.module(), fmt::format("the role {} {}", sessions.role, what), std::move(remedy)}); };
+  const auto add = [&](const std::string& what, std::string remedy) { faults.push_back({database.module(), fmt::format("the role {} {}", session.role, what), std::move(remedy)}); };
   const auto attributes = tx.list<std::string>(R"(
     SELECT a.name FROM pg_roles AS r
       CROSS JOIN LATERAL (VALUES ('SUPERUSER', r.rolsuper), ('CREATEDB', r.rolcreatedb), ('CREATEROLE', r.rolcreaterole), ('REPLICATION', r.rolreplication), ('BYPASSRLS', r.rolbypassrls)) AS a (name, is_set)
      WHERE r.rolname = session_user AND a.is_set)"_postgresql);
-  for (const auto& attribute : attributes) add("is " + attribute, fmt::format("ALTER ROLE {} NO{}", sessions.role, attribute));
+  for (const auto& attribute : attributes) add("is " + attribute, fmt::format("ALTER ROLE {} NO{}", session.role, attribute));
   if (std::ranges::find(attributes, "SUPERUSER") != attributes.end()) return;  // who may everything needs no list of grants
-  for (const auto& role : tx.list<std::string>("SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname <> session_user AND pg_has_role(session_user, oid, 'MEMBER') ORDER BY rolname"_postgresql))
-    add("is a member of " + role, fmt::format("REVOKE {} FROM {}", role, sessions.role));
+  for (const auto& role : tx.list<std::string>("SELECT quote_ident(rolname) AS name FROM pg_roles WHERE rolname NOT IN (session_user, 'pg_database_owner') AND pg_has_role(session_user, oid, 'MEMBER') ORDER BY rolname"_postgresql))
+    add("is a member of " + role, fmt::format("REVOKE {} FROM {}", role, session.role));
   const bool migrates = database.options().migrate_url.empty();
   const auto grants = grants_too_wide(tx, database.module(), migrates, foreign);
   for (std::size_t i = 0; i < std::min(grants.size(), shown_max); ++i) add(said(grants[i]), remedy_of(grants[i]));
@@ -108,24 +108,24 @@ void add_role_faults(Tx& tx, const Database& database, const Sessions& sessions,
          AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE'))
        ORDER BY name LIMIT 1)"_postgresql,
                                                 database.module()))
-    add("lacks rights on its own table " + table, fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"{}\" TO {}; polyshop provision prints it with what covers later tables", database.module(), sessions.role));
+    add("lacks rights on its own table " + table, fmt::format("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"{}\" TO {}; polyshop provision prints it with what covers later tables", database.module(), session.role));
 }
 
 std::vector<IsolationFault> postgresql_faults(Database& database, const std::vector<std::string>& foreign, bool shared_role) {
   return database.read(Call{}, [&](Tx& tx) {
     std::vector<IsolationFault> faults;
-    const auto sessions = tx.get<Sessions>(R"(SELECT quote_ident(session_user) AS role, quote_ident(current_user) AS current, coalesce(current_schema(), '') AS schema,
+    const auto session = tx.get<SessionState>(R"(SELECT quote_ident(session_user) AS role, quote_ident(current_user) AS current, coalesce(current_schema(), '') AS schema,
                                                      current_setting('synchronous_commit') AS synchronous_commit, current_setting('fsync') AS fsync)"_postgresql);
     const auto add = [&](std::string what, std::string remedy) { faults.push_back({database.module(), std::move(what), std::move(remedy)}); };
     // The session has asked for both; a pooler between, which hands statements to other sessions, forgets it.
-    if (sessions.synchronous_commit != "on")
-      add(fmt::format("synchronous_commit is {} although the session sets it to on, so that what was acknowledged could be lost", sessions.synchronous_commit), "connect to the server directly, or through a pooler in session mode");
-    if (sessions.schema != database.module())
-      add(fmt::format("its tables are looked for in the schema \"{}\"", sessions.schema), fmt::format("GRANT USAGE ON SCHEMA \"{}\" TO {}; connect directly or through a pooler in session mode", database.module(), sessions.role));
+    if (session.synchronous_commit != "on")
+      add(fmt::format("synchronous_commit is {} although the session sets it to on, so that what was acknowledged could be lost", session.synchronous_commit), "connect to the server directly, or through a pooler in session mode");
+    if (session.schema != database.module())
+      add(fmt::format("its tables are looked for in the schema \"{}\"", session.schema), fmt::format("GRANT USAGE ON SCHEMA \"{}\" TO {}; connect directly or through a pooler in session mode", database.module(), session.role));
     if (shared_role) return faults;
-    if (sessions.fsync != "on") add("the server runs with fsync off, so that a loss of power could destroy the database", "set fsync = on in postgresql.conf");
-    if (sessions.current != sessions.role) add(fmt::format("the role {} acts as {}", sessions.role, sessions.current), fmt::format("ALTER ROLE {} RESET role", sessions.role));
-    add_role_faults(tx, database, sessions, foreign, faults);
+    if (session.fsync != "on") add("the server runs with fsync off, so that a loss of power could destroy the database", "set fsync = on in postgresql.conf");
+    if (session.current != session.role) add(fmt::format("the role {} acts as {}", session.role, session.current), fmt::format("ALTER ROLE {} RESET role", session.role));
+    add_role_faults(tx, database, session, foreign, faults);
     return faults;
   });
 }

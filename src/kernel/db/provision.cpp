@@ -128,7 +128,7 @@ std::string psql_script(const std::vector<ProvisionStep>& steps) {
       database.clear();
       const auto colon = server.rfind(':');
       fmt::format_to(std::back_inserter(out), "\n-- On the server {}.\n", server);
-      if (servers > 1) fmt::format_to(std::back_inserter(out), "\\connect postgres - {} {}\n", server.substr(0, colon), server.substr(colon + 1));
+      if (servers > 1) fmt::format_to(std::back_inserter(out), "\\connect postgres - {} {}\n", colon == 0 ? "-" : server.substr(0, colon), server.substr(colon + 1));
     }
     if (step.database != database) {
       database = step.database;
