@@ -1,8 +1,11 @@
 #include "ownership_check/check.hpp"
 
+#include <algorithm>
+
 #include <sys/stat.h>
 
 #include "kernel/types/problem.hpp"
+#include "ownership_check/postgresql_layers.hpp"
 #include "ownership_check/sqlite_layers.hpp"
 
 namespace polyshop::ownership {
@@ -57,6 +60,22 @@ ModuleReport Checker::check(const Module& module, const std::vector<Unit>& units
   check_statements_on_sqlite(tree_, module, statements_in(module, symbols, report), schemas_, everything, report);
   sort_and_unite(report.findings);
   return report;
+}
+
+void Checker::check_on(PostgresqlSchemas& schemas, std::vector<ModuleReport>& reports) {
+  // All migrate before a statement is looked at, so that every table is there to be found.
+  for (const auto& [name, module] : tree_.modules) {
+    const auto report = std::ranges::find(reports, name, &ModuleReport::module);
+    ModuleReport of_nobody;
+    check_migrations_on_postgresql(tree_, module, schemas_, schemas, report == reports.end() ? of_nobody : *report);
+  }
+  for (auto& report : reports)
+    if (const auto found = tree_.modules.find(report.module); found != tree_.modules.end()) {
+      ModuleReport of_symbols;
+      const auto symbols = symbols_of(tree_, found->second, units_of(found->second), of_symbols);
+      check_statements_on_postgresql(tree_, found->second, statements_in(found->second, symbols, of_symbols), schemas_, schemas, report);
+      sort_and_unite(report.findings);
+    }
 }
 
 ModuleReport Checker::check_bus() {

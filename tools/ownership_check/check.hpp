@@ -1,6 +1,7 @@
 #pragma once
 
 #include "ownership_check/layers.hpp"
+#include "ownership_check/postgresql_schemas.hpp"
 #include "ownership_check/schemas.hpp"
 
 namespace polyshop::ownership {
@@ -16,6 +17,8 @@ class Checker {
   // All that needs no server, in a report whose findings are in the order of places.
   ModuleReport check(const Module& module, const std::vector<Unit>& units);
   ModuleReport check(const Module& module) { return check(module, units_of(module)); }
+  // What needs a server as well, for all modules of the tree: migrates `schemas`, then adds to the reports.
+  void check_on(PostgresqlSchemas& schemas, std::vector<ModuleReport>& reports);
   // The migrations of the bus, which every module's database has.
   ModuleReport check_bus();
 

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "kernel/db/statement_trace.hpp"
 #include "kernel/json/codec.hpp"
 #include "kernel/types/problem.hpp"
 #include "ownership_check/check.hpp"
@@ -20,6 +21,7 @@ struct Options {
   fs::path tree;
   std::vector<std::string> modules;
   fs::path stamp;
+  std::string postgresql;
   bool json = false;
 };
 
@@ -50,6 +52,10 @@ TreeReport check(const Options& options) {
   } else {
     for (const auto& name : options.modules) report.modules.push_back(checker.check(tree.module(name)));
   }
+  if (!options.postgresql.empty()) {
+    PostgresqlSchemas schemas(tree, options.postgresql);
+    checker.check_on(schemas, report.modules);
+  }
   for (const auto& module : report.modules) report.counts += module.counts;
   return report;
 }
@@ -62,6 +68,29 @@ void print_text(const TreeReport& report, bool is_quiet, double seconds) {
   fmt::print("all: {}, in {:.2f} s\n", text_of(report.counts), seconds);
 }
 
+// The statements of all modules that a trace of the tests does not have. They are no violation, but nobody knows whether they work.
+void print_unexecuted(const Options& options) {
+  std::ifstream in(options.unexecuted);
+  if (!in) throw Problem::invalid("no_trace", fmt::format("{} cannot be read. Run the tests with POLYSHOP_STATEMENT_TRACE set to it first.", options.unexecuted.string()));
+  std::set<std::string> executed;
+  for (std::string line; std::getline(in, line);) executed.insert(line);
+  const Tree tree(options.tree);
+  const Checker checker(tree);
+  std::size_t count = 0, all = 0;
+  for (const auto& [name, module] : tree.modules) {
+    ModuleReport report;
+    for (const auto& statement : statements_in(module, symbols_of(tree, module, checker.units_of(module), report), report)) {
+      ++all;
+      const auto line = db::trace_line(statement.file, statement.line, statement.dialect, statement.text);
+      if (executed.contains(line)) continue;
+      ++count;
+      fmt::print("{}:{}: no test runs this statement: {}\n", statement.file, statement.line, line.substr(line.rfind('\t') + 1));
+    }
+    if (!report.findings.empty()) throw Problem::invalid("unreadable_object", text_of(report.findings.front()));
+  }
+  fmt::print("{} of {} statements are run by no test\n", count, all);
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Proves that no module touches another one's data: what it includes, which symbols it needs, whose tables its statements and migrations touch. Exits with 1 where one does."};
   Options options;
@@ -69,6 +98,8 @@ int run(int argc, char** argv) {
   app.add_option("--tree", options.tree, "What CMake wrote about the modules; that of this program's build unless given")->type_name("FILE");
   app.add_option("--module", options.modules, "Modules to check; all of them and the bus where none is given")->type_name("NAME");
   app.add_option("--stamp", options.stamp, "A file to write once there is nothing to complain of; then nothing is printed either")->type_name("FILE");
+  app.add_option("--unexecuted", options.unexecuted, "Instead of checking, list the statements that are not in this trace of the tests")->type_name("FILE");
+  app.add_option("--postgresql", options.postgresql, "Also prepare statements and run migrations there, in a database of its own: how to connect as somebody who may create databases and roles")->type_name("CONNECTION");
   app.add_flag("--json", options.json, "Print counts and findings as JSON");
   try {
     app.parse(argc, argv);
@@ -76,6 +107,10 @@ int run(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : exit_usage;
   }
   try {
+    if (!options.unexecuted.empty()) {
+      print_unexecuted(options);
+      return 0;
+    }
     const auto start = std::chrono::steady_clock::now();
     const auto report = check(options);
     const auto is_clean = std::ranges::all_of(report.modules, [](const auto& module) { return module.findings.empty(); });

@@ -48,9 +48,12 @@ class Judgement {
         if (!is_harmless_function(access.second))
           add("OWN-SQL-5", fmt::format("{} calls the SQL function {}", module_.name, access.second), access.second, "", "", "compute it in C++, or name it among the harmless functions if it computes from its arguments alone");
         return;
-      default:
-        add("OWN-SQL-6", fmt::format("{} has a statement that is no SELECT, INSERT, UPDATE or DELETE", module_.name), access.first, "", "", "tables are made by migrations, and transactions by db.read and db.write");
+      default: add_other_kind();
     }
+  }
+
+  void add_other_kind() {
+    add("OWN-SQL-6", fmt::format("{} has a statement that is no SELECT, INSERT, UPDATE or DELETE", module_.name), "", "", "", "tables are made by migrations, and transactions by db.read and db.write");
   }
 
  private:
@@ -92,6 +95,9 @@ void check_statements_on_sqlite(const Tree& tree, const Module& module, const st
     const auto told = everything.prepare(statement.text);
     const auto proven = schemas.own(module.name).prepare(statement.text);
     for (const auto& access : told.accesses) judgement.judge(access, proven.error.empty());
+    // What SQLite asks nobody about, such as VACUUM, touches no rows by itself.
+    const bool touches_rows = std::ranges::any_of(told.accesses, [](const Access& a) { return a.action == SQLITE_SELECT || a.action == SQLITE_INSERT || a.action == SQLITE_UPDATE || a.action == SQLITE_DELETE; });
+    if (told.error.empty() && !told.is_empty && !touches_rows && judgement.is_clean()) judgement.add_other_kind();
     if (told.is_empty) judgement.add("OWN-SQL-9", fmt::format("{} has a statement with nothing in it", module.name), "", "", "", "remove it");
     if (told.used < statement.text.size() && !everything.prepare(std::string_view(statement.text).substr(told.used)).is_empty)
       judgement.add("OWN-SQL-8", fmt::format("{} has several statements in one literal, of which only the first is run", module.name), "", "", "", "write a literal for each");

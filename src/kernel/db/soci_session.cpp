@@ -1,5 +1,7 @@
 #include "kernel/db/soci_session.hpp"
 
+#include "kernel/db/statement_trace.hpp"
+
 #include <soci/postgresql/soci-postgresql.h>
 #include <soci/sqlite3/soci-sqlite3.h>
 
@@ -90,6 +92,7 @@ Prepared& SociSession::prepare(const Statement& statement, std::span<const std::
     entry = guarded(session_, engine_, [&] {
       return std::make_unique<SociPrepared>(session_, engine_, std::string(statement.text), parameter_names, parameters, columns);
     });
+    trace_statement(statement);
   }
   return *entry;
 }

@@ -11,12 +11,25 @@ namespace polyshop::db {
 
 enum class Dialect { common, sqlite, postgresql };
 
-struct Statement {
-  std::string_view text;
-  std::string_view file;
-  int line;
-  Dialect dialect;
-  const Statement* next;  // in the list of all statements
+template <std::size_t N>
+struct SqlText;
+template <SqlText Text, Dialect D>
+struct Sql;
+
+// Made by a literal and by nothing else: whatever can be run is known when it is compiled, stands in the name of a symbol, and is
+// looked at by the checker of ownership.
+class Statement {
+ public:
+  const std::string_view text;
+  const std::string_view file;
+  const int line;
+  const Dialect dialect;
+  const Statement* next = nullptr;  // in the list of all statements
+
+ private:
+  template <SqlText Text, Dialect D>
+  friend struct Sql;
+  consteval Statement(std::string_view text_of_it, std::string_view in_file, int at_line, Dialect of) : text(text_of_it), file(in_file), line(at_line), dialect(of) {}
 };
 
 // The statements of everything that is linked into this program, in no order.
@@ -178,11 +191,14 @@ constexpr Names columns_of(std::string_view sql) {
 
 template <SqlText Text, Dialect D = Dialect::common>
 struct Sql {
+ private:
+  inline static Statement storage{Text.view(), Text.file, Text.line, D};
+
+ public:
   static constexpr auto literal = Text;
   static constexpr Names parameters = detail::parameters_of(literal.view());
   static constexpr Names columns = detail::columns_of(literal.view());
   static const Statement& statement() { return *registered; }
-  inline static Statement storage{literal.view(), literal.file, literal.line, D, nullptr};
   inline static const Statement* registered = register_statement(storage);
 };
 
@@ -223,13 +239,13 @@ constexpr OneOf<A, B> one_of(A, B) {
   return {};
 }
 
-template <class S>
-const Statement& statement_for(S, bool) {
-  return S::statement();
+template <SqlText Text, Dialect D>
+const Statement& statement_for(Sql<Text, D>, bool) {
+  return Sql<Text, D>::statement();
 }
 template <class A, class B>
 const Statement& statement_for(OneOf<A, B>, bool is_sqlite) {
-  return is_sqlite ? A::statement() : B::statement();
+  return is_sqlite ? statement_for(A{}, true) : statement_for(B{}, false);
 }
 
 }  // namespace polyshop::db

@@ -24,6 +24,7 @@ class SqliteSession final : public SociSession {
     if (failpoint::is_on("sqlite.synchronous_normal")) script("PRAGMA synchronous=NORMAL");
     script("PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cache_size=-2000; PRAGMA temp_store=MEMORY; PRAGMA mmap_size=268435456;");
     sqlite_api::sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, options.read_only ? 1 : 0, nullptr);
+    sqlite_api::sqlite3_db_config(connection_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);  // and not behind SQL's back
   }
 
   ~SqliteSession() override {
