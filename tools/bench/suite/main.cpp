@@ -19,6 +19,7 @@ constexpr int exit_usage = 2;
 struct Line {
   Options options;
   bool force = false;
+  std::vector<std::string> groups;
   std::int64_t products = 1'000;
   std::filesystem::path folder;
 };
@@ -27,7 +28,9 @@ int measure(const Line& line) {
   load::pin_to(generator_processor);
   Bench bench(line.options);
   Report report;
-  report.figures = measure_reading(bench);
+  const std::vector<std::pair<std::string, std::vector<Figure> (*)(Bench&)>> groups{{"reading", measure_reading}, {"search", measure_search}, {"checkout", measure_checkout}};
+  for (const auto& [name, group] : groups)
+    if (line.groups.empty() || std::ranges::count(line.groups, name) > 0) std::ranges::move(group(bench), std::back_inserter(report.figures));
   report.disturbed = bench.disturbed();
   fmt::print("{}", table_of(report));
   return 0;
@@ -45,10 +48,12 @@ int run(int argc, char** argv) {
   Line line;
   line.options.program = live::program_beside_this();
   line.options.root = std::filesystem::current_path();
+  line.options.tracer = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "libstatement_trace.so";
   std::function<int(const Line&)> command;
   app.add_option("--polyshop", line.options.program, "The program; the one built together with this unless given")->type_name("FILE");
 
   auto* run = app.add_subcommand("run", "Measure figures");
+  run->add_option("GROUP", line.groups);
   run->add_option("--rounds", line.options.rounds);
   run->add_option("--seconds", line.options.seconds);
   run->add_flag("--force", line.force);

@@ -48,11 +48,13 @@ Measured Bench::measure(load::Ground& ground, int port, pid_t server, const std:
   load::Usage before;
   load::MachineUsage machine_before;
   double own_before = 0;
+  std::chrono::steady_clock::time_point began;
   auto watched = span;
   watched.began = [&] {
     before = load::usage_of(server);
     machine_before = load::machine_usage();
     own_before = own_cpu_s();
+    began = std::chrono::steady_clock::now();
   };
   watched.ended = [&] {
     const auto after = load::usage_of(server);
@@ -60,13 +62,30 @@ Measured Bench::measure(load::Ground& ground, int port, pid_t server, const std:
     measured.server_cpu_s = after.cpu_s - before.cpu_s;
     measured.resident_bytes = after.resident_bytes;
     measured.peak_bytes = after.peak_bytes;
-    judge(loads.front().scenario->name, span.seconds, machine_after.busy_s - machine_before.busy_s - measured.server_cpu_s - (own_cpu_s() - own_before), machine_after.stolen_s - machine_before.stolen_s);
+    judge(loads.front().scenario->name, std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), machine_after.busy_s - machine_before.busy_s - measured.server_cpu_s - (own_cpu_s() - own_before), machine_after.stolen_s - machine_before.stolen_s);
   };
   ground.host = fmt::format("127.0.0.1:{}", port);
   measured.loads = load::run(ground, port, loads, watched);
   for (const auto& result : measured.loads)
     if (!result.faults.empty() || result.lost > 0) throw Problem(500, "wrong_answers", fmt::format("Not every answer was right, so there is no figure:\n{}", load::table_of(result)));
   return measured;
+}
+
+TracedVisits trace_visits(Bench& bench, FilledShop& shop, std::string_view scenario, std::int64_t visits, std::size_t shoppers) {
+  const auto file = bench.folder("trace") / fmt::format("{}-{}", scenario, make_token());
+  shop.serve({{"LD_PRELOAD", bench.options().tracer.string()}, {"STATEMENT_TRACE", file.string()}});
+  const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", 1'000);
+  auto ground = ground_of(goods, shop);
+  const auto from = settled_size(file);
+  load::Load load{&load::scenario_named(scenario), {}, shoppers};
+  load.visits_max = visits;
+  const auto measured = bench.measure(ground, shop.port(), shop.process(), {load}, {0, 600});
+  settled_size(file);
+  shop.stop();
+  TracedVisits traced{read_trace(file, from), measured.first().visits};
+  std::filesystem::remove(file);
+  if (traced.trace.transactions.empty()) throw Problem::unavailable("no_trace", fmt::format("No statement was traced: {} does not see what the shop executes.", bench.options().tracer.string()));
+  return traced;
 }
 
 load::Ground ground_of(const load::Goods& goods, const FilledShop& shop) {

@@ -2,6 +2,7 @@
 
 #include "suite/figure.hpp"
 #include "suite/server.hpp"
+#include "suite/trace.hpp"
 
 // A load on a server, with what the machine did meanwhile.
 namespace polyshop::bench {
@@ -9,6 +10,7 @@ namespace polyshop::bench {
 struct Options {
   std::filesystem::path program;  // polyshop
   std::filesystem::path root;     // of the repository
+  std::filesystem::path tracer;   // trace/preload.cpp, built
   int rounds = 3;
   double seconds = 5;
   std::size_t shoppers = 64;
@@ -45,6 +47,13 @@ class Bench {
   std::vector<std::string> disturbed_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
+
+// What a served shop executes while visits of a scenario are made to it. The shop is served for that, and stopped again.
+struct TracedVisits {
+  Trace trace;
+  std::int64_t visits = 0;
+};
+TracedVisits trace_visits(Bench& bench, FilledShop& shop, std::string_view scenario, std::int64_t visits, std::size_t shoppers);
 
 // What shoppers of a filled shop stand on.
 load::Ground ground_of(const load::Goods& goods, const FilledShop& shop);

@@ -33,7 +33,8 @@ std::vector<std::string> line_of(const std::vector<std::string>& arguments, cons
 
 }  // namespace
 
-Server::Server(const std::vector<std::string>& arguments, const live::Variables& variables, std::filesystem::path log) : log_(std::move(log)), process_(line_of(arguments, log_), variables) {}
+// The log of another run would be taken for this one's.
+Server::Server(const std::vector<std::string>& arguments, const live::Variables& variables, std::filesystem::path log) : log_((std::filesystem::remove(log), std::move(log))), process_(line_of(arguments, log_), variables) {}
 
 std::string Server::log() const {
   std::ifstream file(log_);
@@ -84,10 +85,13 @@ FilledShop::FilledShop(Terms terms, std::filesystem::path folder, std::int64_t p
   stop();
 }
 
-void FilledShop::serve() {
-  server_ = std::make_unique<Server>(std::vector<std::string>{terms_.program.string(), "--data", data_.string(), "serve", "--listen", "127.0.0.1:0"}, terms_.settings, log_);
+void FilledShop::serve(const live::Variables& more) {
+  auto settings = terms_.settings;
+  settings.insert(more.begin(), more.end());
+  server_ = std::make_unique<Server>(std::vector<std::string>{terms_.program.string(), "--data", data_.string(), "serve", "--listen", "127.0.0.1:0"}, settings, log_);
   constexpr std::string_view mark = R"("message":"serving")";
   server_->wait_for(mark);
+  server_->wait_for("\n");
   port_ = static_cast<int>(load::number_after(server_->log(), R"("port":)", mark).value_or(0));
   live::Connection connection(port_);
   const auto expected = fmt::format(R"("count":{})", products_);

@@ -44,7 +44,8 @@ class FilledShop {
   // Makes the catalogue and imports it.
   FilledShop(Terms terms, std::filesystem::path folder, std::int64_t products);
   // Serves, and waits until every product is in the list. The access log is on, as everything is by default.
-  void serve();
+  // `more` is added to its settings.
+  void serve(const live::Variables& more = {});
   void stop();
   int port() const { return port_; }
   pid_t process() const { return server_->process(); }

@@ -6,5 +6,7 @@
 namespace polyshop::bench {
 
 std::vector<Figure> measure_reading(Bench& bench);
+std::vector<Figure> measure_search(Bench& bench);
+std::vector<Figure> measure_checkout(Bench& bench);
 
 }  // namespace polyshop::bench

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+
+#include "suite/trace.hpp"
+
+// The limits that databases set: loops that do nothing but execute what a shop executed.
+namespace polyshop::bench {
+
+struct Replayed {
+  double seconds = 0;
+  double cpu_s = 0;
+};
+
+// Executes the writing statements of the transactions through SQLite's C API, each file's in their order, fifty transactions to
+// a commit, on the server's processor, with the settings of the shop's writers. `folder` holds the files as they were before the
+// trace and is changed. Throws Problem where a statement fails.
+Replayed replay_on_sqlite(const Trace& trace, const std::filesystem::path& folder);
+
+// Executes the reading transactions on so many threads at once, each its share, all columns of all rows taken.
+Replayed read_on_sqlite(const Trace& trace, const std::filesystem::path& folder, std::size_t threads);
+
+// A pgbench script that executes the writing statements of the transactions in as many transactions of its own. What is unique to
+// the traced run, its ids, is made anew by each run of the script.
+std::string pgbench_script(const Trace& trace, const std::vector<std::string>& tables_by_schema);
+
+}  // namespace polyshop::bench
