@@ -3,8 +3,8 @@
 
 namespace polyshop::attack {
 
-// The clock jumps, forwards and backwards, by minutes and by a day, while customers buy. In the end it is as late as it ever was:
-// what was to happen at some time waits for that time to come.
+// The clock jumps, forwards and backwards, by minutes and hours, while customers buy. In the end it is as late as it ever was: what
+// was to happen at some time waits for that time to come. In all it is less than the day for which keys are kept.
 void jump_clock(Run& run) {
   constexpr Timestamp minute_ms = 60'000;
   const live::Folder folder("polyshop-attack");
@@ -18,7 +18,7 @@ void jump_clock(Run& run) {
     Timestamp latest = 0;
     for (int i = 0; i < 6; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(pick(random, 20, 250)));  // the moment that the seed chooses
-      const Timestamp jumps[] = {minute_ms, 20 * minute_ms, -5 * minute_ms, -60 * minute_ms, 60 * minute_ms, 25 * 60 * minute_ms};
+      const Timestamp jumps[] = {minute_ms, 20 * minute_ms, -5 * minute_ms, -60 * minute_ms, 60 * minute_ms, 180 * minute_ms};
       const auto jump = jumps[pick(random, 0, 5)];
       target.jump(jump);
       now += jump;

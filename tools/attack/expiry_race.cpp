@@ -22,7 +22,7 @@ void race_with_expiry(Run& run) {
   settings["POLYSHOP_INVENTORY_RESERVATION_TTL_S"] = std::to_string(ttl_ms / 1000);
   Target target({.program = run.program, .engine = run.engine, .data = folder.path() / "shop", .settings = settings});
   const auto stock = folder.path() / "stock.csv";
-  const auto wanted = run.rounds_of(160, 10'000);
+  const auto wanted = run.rounds_of(80, 10'000);
   Random random(run.seed);
   std::int64_t both = 0;  // rounds in which some were placed and some expired
   for (int round = 1; run.runs < wanted; ++round) {

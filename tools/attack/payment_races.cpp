@@ -125,7 +125,7 @@ void race_of_completions(Run& run) {
     complete_at_last(group.clients[0], race.ledger, group.attempt);
     check_one_order(run, group);
   };
-  race.run_all(meeting, run.rounds_of(400, 10'000), false);
+  race.run_all(meeting, run.rounds_of(run.engine == "sqlite" ? 300 : 150, 10'000), false);
 }
 
 void race_of_notices(Run& run) {
@@ -152,7 +152,7 @@ void race_of_notices(Run& run) {
     if ((group.approving == 100 && !is_placed) || (group.approving == 0 && is_placed))
       run.report.mismatch(fmt::format("cart {} was {} by its provider and ended with {} {}", group.attempt.cart, group.approving ? "approved" : "declined", group.attempt.status, group.attempt.code));
   };
-  race.run_all(meeting, run.rounds_of(400, 10'000), false);
+  race.run_all(meeting, run.rounds_of(run.engine == "sqlite" ? 300 : 150, 10'000), false);
 }
 
 void race_of_refunds(Run& run) {
@@ -202,7 +202,7 @@ void race_of_refunds(Run& run) {
       race.ledger.write(group.attempt);
     }
   };
-  race.run_all(meeting, run.rounds_of(400, 10'000), true);
+  race.run_all(meeting, run.rounds_of(run.engine == "sqlite" ? 300 : 150, 10'000), true);
 }
 
 }  // namespace polyshop::attack

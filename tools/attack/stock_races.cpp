@@ -12,7 +12,7 @@ std::int64_t sell(Run& run, const std::vector<live::WantedLine>& lines, std::int
   const live::Folder folder("polyshop-attack");
   Ledger ledger(folder.path() / "ledger");
   Target target({.program = run.program, .engine = run.engine, .data = folder.path() / "shop", .units = units});
-  const auto wanted = run.rounds_of(300, 10'000);
+  const auto wanted = run.rounds_of(run.engine == "sqlite" ? 300 : 150, 10'000);
   const auto clients = run.is_long ? 200 : 50;
   std::vector<Attempt> attempts(static_cast<std::size_t>(wanted));
   std::atomic<std::int64_t> filled = 0;

@@ -2,8 +2,12 @@
 
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "kernel/json/codec.hpp"
 #include "kernel/runtime/clock.hpp"
@@ -23,11 +27,15 @@ BOOST_DESCRIBE_STRUCT(TallyRow, (), (runs, faults, checked, failures, seeds, las
 using Tally = std::map<std::string, TallyRow>;
 
 void add_to_tally(const std::filesystem::path& file, const std::string& test, const Run& run, std::int64_t failures) {
+  // Tests on both engines end when they end: one after the other they add what they did.
+  const int lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock < 0 || ::flock(lock, LOCK_EX) != 0) throw Problem::unavailable("writing_failed", fmt::format("The tally {} cannot be written: {}.", file.string(), std::system_category().message(errno)));
+  const std::shared_ptr<void> unlocked(nullptr, [lock](void*) { ::close(lock); });
   Tally tally;
   if (std::ifstream in(file); in) {
     std::stringstream text;
     text << in.rdbuf();
-    tally = json::from_text<Tally>(text.str(), json::Mode::strict);
+    if (!text.view().empty()) tally = json::from_text<Tally>(text.str(), json::Mode::strict);
   }
   auto& row = tally[fmt::format("{} {}", test, run.engine)];
   row.runs += run.runs;

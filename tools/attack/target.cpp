@@ -43,6 +43,7 @@ constexpr Timestamp lease_ms = 61'000;  // a little longer than that of whoever 
 
 live::Variables settings_of(const Target::Options& options, const std::optional<live::PostgresqlDatabase>& database) {
   auto settings = options.settings;
+  settings.emplace("POLYSHOP_HTTP_REQUEST_MAX_S", "5");  // who waits for something that was made to fail asks again soon
   if (database) settings.merge(database->settings());
   return settings;
 }
