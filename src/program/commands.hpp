@@ -30,6 +30,7 @@ void add_saga(CLI::App& program, CommandLine& line);       // saga list|show|ret
 void add_import(CLI::App& program, CommandLine& line);     // import products|stock|customers
 void add_demo(CLI::App& program, CommandLine& line);       // demo
 void add_provision(CLI::App& program, CommandLine& line);  // provision
+void add_events(CLI::App& program, CommandLine& line);     // events ...
 void add_describe(CLI::App& program, CommandLine& line);   // routes, openapi, config, audit
 
 }  // namespace polyshop
