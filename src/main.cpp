@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   add_saga(program, line);
   add_provision(program, line);
   add_modules(program, line);
+  add_events(program, line);
   add_describe(program, line);
   log::configure(log::Format::automatic, log::Level::warning);
   try {

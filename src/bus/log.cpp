@@ -51,18 +51,59 @@ void Log::append(Tx& tx, std::string_view name, std::string_view aggregate, std:
 
 void Log::wake() {
   for (const auto& wake : wakes_) wake();
+  std::vector<std::move_only_function<void()>> waiting;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    waiting.swap(waiting_);
+  }
+  for (auto& ready : waiting) ready();
+}
+
+void Log::when_appended(std::int64_t position, std::move_only_function<void()> ready) {
+  // Who waits is written down before the look at the log: what comes in between is not missed.
+  constexpr std::size_t waiting_max = 10'000;
+  bool is_full = false;
+  {
+    const std::lock_guard lock(waiting_mutex_);
+    waiting_.push_back(std::move(ready));
+    is_full = waiting_.size() > waiting_max;  // of those whose time is up; woken too early they look and wait again
+  }
+  if (is_full || head() > position) wake();
 }
 
 std::vector<Event> Log::read_after(std::int64_t position, std::size_t count_max) {
-  return database_.read(reading(), [&](Tx& tx) {
+  auto events = database_.read(reading(), [&](Tx& tx) {
     return tx.list<Event>(R"(SELECT position, id, name, aggregate, version, time_ms, actor, trace, data FROM event_log
                              WHERE position > :position ORDER BY position LIMIT :count)"_sql,
                           position, count_max);
   });
+  if (events.empty() || events.front().position <= position + 1) return events;
+  auto archived = archive_.read_from(position + 1, count_max);
+  if (archived.empty()) return events;
+  for (auto& event : events)
+    if (archived.size() < count_max && event.position == archived.back().position + 1) archived.push_back(std::move(event));
+  return archived;
 }
 
-std::int64_t Log::head() {
-  return database_.read(reading(), [](Tx& tx) { return tx.get<std::int64_t>("SELECT coalesce(max(position), 0) AS head FROM event_log"_sql); });
+std::vector<Event> Log::list_before(const Call& call, std::int64_t position, std::size_t count_max) {
+  return database_.read(call, [&](Tx& tx) {
+    return tx.list<Event>(R"(SELECT position, id, name, aggregate, version, time_ms, actor, trace, data FROM event_log
+                             WHERE position < :position ORDER BY position DESC LIMIT :count)"_sql,
+                          position, count_max);
+  });
+}
+
+std::optional<Event> Log::find(const Call& call, const std::string& id) {
+  return database_.read(call, [&](Tx& tx) { return tx.find<Event>("SELECT position, id, name, aggregate, version, time_ms, actor, trace, data FROM event_log WHERE id = :id"_sql, id); });
+}
+
+std::int64_t Log::head() { return extent().last; }
+
+Log::Extent Log::extent() {
+  return database_.read(reading(), [](Tx& tx) {
+    // Two statements of one column each: either engine answers these from the ends of the index.
+    return Extent{tx.get<std::int64_t>("SELECT coalesce(min(position), 0) AS first FROM event_log"_sql), tx.get<std::int64_t>("SELECT coalesce(max(position), 0) AS last FROM event_log"_sql)};
+  });
 }
 
 bool Log::sequence() {
@@ -83,9 +124,59 @@ bool Log::sequence() {
         head);
     tx.exec("UPDATE event_head SET position = position + cast(:moved as bigint)"_postgresql, moved);
     failpoint::reach("sequencer.moved", database_.module());
-    if (moved > 0) tx.after_commit([this] { wake(); });
+    if (moved > 0)
+      tx.after_commit([this] {
+        wake();
+        if (tell_) tell_();
+      });
     return moved > 0;
   });
+}
+
+bool Log::shorten(const Call& call, Timestamp before, std::int64_t taken) {
+  constexpr std::size_t batch = 250;  // deleted in some milliseconds
+  auto old = database_.read(call, [&](Tx& tx) {
+    return tx.list<Event>(R"(SELECT position, id, name, aggregate, version, time_ms, actor, trace, data FROM event_log
+                             WHERE position < (SELECT max(position) FROM event_log) ORDER BY position LIMIT :count)"_sql,
+                          batch);
+  });
+  const bool is_full = old.size() == batch;
+  const auto young = std::ranges::find_if(old, [&](const Event& event) { return event.time_ms >= before; });
+  const bool are_all_old = young == old.end();
+  old.erase(young, old.end());
+  if (old.empty()) return false;
+  const auto last = old.back().position;
+  if (last > taken) {
+    std::erase_if(old, [&](const Event& event) { return event.position <= taken; });
+    archive_.add(old);
+  }
+  database_.write(call, [&](Tx& tx) { tx.exec("DELETE FROM event_log WHERE position <= :last"_sql, last); });
+  return is_full && are_all_old;
+}
+
+bool Log::may_tend(const Call& call, Timestamp for_ms) {
+  if (database_.engine() == Engine::sqlite) return true;
+  return database_.write(call, [&](Tx& tx) { return tx.exec("UPDATE event_head SET tended_until_ms = :until WHERE tended_until_ms <= :now"_postgresql, tx.now() + for_ms, tx.now()) == 1; });
+}
+
+void Log::note_reader(const Call& call, const std::string& name, std::int64_t position) {
+  // A reader asks often: what is known is written down when it has become old.
+  constexpr Timestamp known_ms = 10'000;
+  const auto known = database_.read(call, [&](Tx& tx) { return tx.find<Timestamp>("SELECT seen_ms FROM event_reader WHERE name = :name"_sql, name); });
+  if (known && *known > call.now - known_ms) return;
+  database_.write(call.unkeyed(), [&](Tx& tx) {
+    tx.exec(R"(INSERT INTO event_reader (name, position, seen_ms) VALUES (:name, :position, :now)
+               ON CONFLICT (name) DO UPDATE SET position = excluded.position, seen_ms = excluded.seen_ms)"_sql,
+            name, position, tx.now());
+  });
+}
+
+std::vector<Log::Reader> Log::readers(const Call& call) {
+  return database_.read(call, [](Tx& tx) { return tx.list<Reader>("SELECT name, position, seen_ms FROM event_reader ORDER BY name"_sql); });
+}
+
+bool Log::forget_reader(const Call& call, const std::string& name) {
+  return database_.write(call, [&](Tx& tx) { return tx.exec("DELETE FROM event_reader WHERE name = :name"_sql, name) == 1; });
 }
 
 }  // namespace polyshop::bus

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <fmt/format.h>
+
 #include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
 
@@ -10,6 +12,13 @@ namespace {
 
 constexpr std::size_t sagas_at_a_time = 8;  // after a restart many are due, and one commit serves them all
 constexpr Timestamp ended_kept_ms = 30LL * 24 * 3600'000;
+constexpr Timestamp tend_ms = 60'000;
+constexpr Timestamp measure_ms = 15'000;
+constexpr Timestamp key_kept_ms = 24 * 3600'000;
+
+std::filesystem::path archive_of(const Platform& platform, const std::string& module) {
+  return (platform.events.archive.empty() ? platform.database.folder / "archive" : platform.events.archive) / module;
+}
 
 }  // namespace
 
@@ -29,7 +38,8 @@ struct Node::Repeated {
 Node::Node(Platform& platform, std::string module)
     : db(module, database_of_module(platform.config, platform.database, module), platform.clock, platform.metrics),
       workers(module + "-bus", 32, 100'000),
-      log(db),
+      log(db, archive_of(platform, module)),
+      dead_letters(db),
       effects(db, workers),
       sagas(db, workers, platform.metrics),
       platform_(platform) {
@@ -42,17 +52,23 @@ Node::Node(Platform& platform, std::string module)
     return task;
   };
   auto& sequencer = add("sequencer", [this] { return log.sequence(); });
-  if (db.engine() == Engine::postgresql) log.on_append([this, &sequencer] { schedule(sequencer); });
+  if (db.engine() == Engine::postgresql) {
+    log.on_append([this, &sequencer] { schedule(sequencer); });
+    auto& notifier = platform.notifiers[db.session_options(false).target];
+    if (!notifier) notifier = std::make_unique<db::Notifier>(db.session_options(false).target);
+    notifier_ = notifier.get();
+    log.set_tell([this] {
+      if (started_) notifier_->notify(this->module());
+    });
+  }
   add("effects", [this] { return effects.take_due(); });
   add("sagas", [this] { return sagas.run_due(started_ ? sagas_at_a_time : 1); });
   add("saga moves", [this] {
     sagas.notice_moves();
     return false;
   });
-  every("forget old idempotency keys", 10 * 60'000, [this](const Call& call) {
-    constexpr Timestamp kept_ms = 24 * 3600'000;
-    db.write(call, [&](Tx& tx) { tx.exec("DELETE FROM keyed_command WHERE created_ms < :before"_sql, tx.now() - kept_ms); });
-  });
+  every("look after the log", tend_ms, [this](const Call&) { tend(); });
+  every("measure events", measure_ms, [this](const Call&) { measure(); });
   every("forget what ended", 10 * 60'000, [this](const Call&) {
     sagas.forget_ended(ended_kept_ms);
     effects.forget_ended(ended_kept_ms);
@@ -64,6 +80,7 @@ Node::Node(Platform& platform, std::string module)
 
 Node::~Node() {
   stop();
+  for (auto* node : platform_.nodes) std::erase_if(node->subscribers_, [this](const auto& one) { return one.second == this; });
   std::erase(platform_.nodes, this);
 }
 
@@ -75,7 +92,13 @@ Subscription& Node::subscribe(Node& source, From from) {
   task.name = subscription.name();
   task.step = [&subscription] { return subscription.step(); };
   source.log.on_append([this, &task] { schedule(task); });
+  source.subscribers_.emplace_back(&subscription, this);
   return subscription;
+}
+
+Subscription* Node::find_subscription(std::string_view name) {
+  const auto found = std::ranges::find_if(subscriptions_, [&](const auto& one) { return one->name() == name; });
+  return found == subscriptions_.end() ? nullptr : found->get();
 }
 
 void Node::every(std::string name, Timestamp interval_ms, std::function<void(const Call&)> run) {
@@ -93,13 +116,20 @@ Call Node::system_call(std::string_view as) const {
 }
 
 void Node::open() {
+  for (const auto& subscription : subscriptions_) {
+    for (const auto& event : subscription->event_names())
+      if (!subscription->source().may_publish(event)) die(subscription->name() + " handles " + event + ", which " + subscription->source().module() + " does not publish");
+    if (platform_.events.is_after_crash) subscription->suspect();
+  }
   db.open();
   effects.release_leases();
   sagas.release_leases();
 }
 
 void Node::start() {
+  check_subscriptions();
   started_ = true;
+  if (notifier_) notifier_->listen(module(), [this] { log.wake(); });
   ticker_ = std::thread([this] {
     pthread_setname_np(pthread_self(), (module().substr(0, 10) + "-tick").c_str());
     tick();
@@ -113,6 +143,7 @@ void Node::stop() {
       stopping_ = true;
     }
     stop_asked_.notify_all();
+    if (notifier_) notifier_->forget(module());
     ticker_.join();
   }
   workers.stop();  // also of one that was only opened: what followed a commit is finished
@@ -166,21 +197,92 @@ bool Node::work_once() {
   return any;
 }
 
-std::vector<Node::SubscriptionRow> Node::subscription_rows() {
+std::vector<SubscriptionRow> Node::subscription_rows() {
   std::vector<SubscriptionRow> rows;
-  for (auto& subscription : subscriptions_) {
-    SubscriptionRow row{subscription->name(), 0, subscription->source().head(), 0};
-    db.read(system_call("look"), [&](Tx& tx) {
-      row.position = tx.find<std::int64_t>("SELECT position FROM subscription WHERE name = :name"_sql, row.name).value_or(0);
-      row.parked = tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event WHERE subscription = :name"_sql, row.name);
-    });
-    rows.push_back(std::move(row));
-  }
+  for (const auto& subscription : subscriptions_) rows.push_back(subscription->row());
   return rows;
 }
 
 bool Node::is_caught_up() {
   return std::ranges::all_of(subscription_rows(), [](const auto& row) { return row.position >= row.head; });
+}
+
+bool Node::is_stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+std::vector<std::string> Node::orphans() {
+  auto names = db.read(system_call("look"), [](Tx& tx) { return tx.list<std::string>("SELECT name FROM subscription ORDER BY name"_sql); });
+  std::erase_if(names, [this](const auto& name) { return find_subscription(name) != nullptr; });
+  return names;
+}
+
+void Node::check_subscriptions() {
+  const auto names = orphans();
+  if (names.empty()) return;
+  throw Problem(409, "subscription_gone", fmt::format("The database of {} holds the cursor of {}, which this release does not have. Start the release that has it, or give it up with: polyshop events retire {}", module(), fmt::join(names, ", "), names.front()));
+}
+
+void Node::retire(const Call& call, const std::string& name) {
+  if (find_subscription(name)) throw Problem::conflict("still_subscribed", fmt::format("This release subscribes as {}. Pause it instead.", name));
+  const auto set_aside = db.write(call, [&](Tx& tx) {
+    if (tx.exec("DELETE FROM subscription WHERE name = :name"_sql, name) == 0) throw Problem::not_found("subscription", name);
+    return tx.exec("DELETE FROM parked_event WHERE subscription = :name"_sql, name);
+  });
+  log::warning("a subscription is retired", {{"subscription", name}, {"actor", call.actor.id}, {"set_aside_events_dropped", set_aside}});
+}
+
+void Node::tend() {
+  if (!log.may_tend(system_call("tend"), tend_ms / 2)) return;
+  const auto before = platform_.clock.now() - platform_.events.kept_ms;
+  auto taken = log.head();
+  for (const auto& [subscription, node] : subscribers_) taken = std::min(taken, subscription->position());
+  for (const auto& reader : log.readers(system_call("tend"))) {
+    if (reader.seen_ms < before - platform_.events.kept_ms) {
+      log::warning("a reader in another process has not been heard of for long; nothing is kept for it any more", {{"module", module()}, {"reader", reader.name}, {"position", reader.position}});
+      log.forget_reader(system_call("tend"), reader.name);
+    } else {
+      taken = std::min(taken, reader.position);
+    }
+  }
+  while (!is_stopping() && log.shorten(system_call("tend"), before, taken)) {}
+  log.archive().forget_until(taken);
+  while (!is_stopping() && dead_letters.forget(system_call("tend"), before)) {}
+  constexpr std::int64_t batch = 500;  // deleted in some milliseconds
+  const auto forget_keys = [&] {
+    return db.write(system_call("tend"), [&](Tx& tx) {
+      return tx.exec(R"(DELETE FROM keyed_command WHERE (principal, operation, key) IN
+                          (SELECT principal, operation, key FROM keyed_command WHERE created_ms < :before LIMIT :batch))"_sql,
+                     tx.now() - key_kept_ms, batch) == batch;
+    });
+  };
+  while (!is_stopping() && forget_keys()) {}
+}
+
+void Node::measure() {
+  auto& metrics = platform_.metrics;
+  const auto extent = log.extent();
+  metrics.gauge("polyshop_event_log_events", "Events in the log of a module.", {{"module", module()}}).set(extent.last ? static_cast<double>(extent.last - extent.first + 1) : 0);
+  metrics.gauge("polyshop_event_log_position", "The position of the last event in the log of a module.", {{"module", module()}}).set(static_cast<double>(extent.last));
+  for (const auto& row : subscription_rows()) {
+    const Metrics::Labels labels{{"subscription", row.name}};
+    metrics.gauge("polyshop_subscription_lag_events", "Events that a subscription has not taken yet.", labels).set(static_cast<double>(row.lag));
+    metrics.gauge("polyshop_subscription_lag_seconds", "The age of the first event that a subscription has not taken yet.", labels).set(static_cast<double>(row.lag_ms) / 1000);
+    metrics.gauge("polyshop_subscription_parked_events", "Events that a subscription has set aside and tries again.", labels).set(static_cast<double>(row.parked));
+    metrics.gauge("polyshop_subscription_dead_events", "Events that a subscription has set aside until somebody looks.", labels).set(static_cast<double>(row.dead));
+    metrics.gauge("polyshop_subscription_paused", "1 where a subscription was paused by hand.", labels).set(row.state == SubscriptionState::paused ? 1 : 0);
+    warn_of_lag(row);
+  }
+}
+
+void Node::warn_of_lag(const SubscriptionRow& row) {
+  if (row.lag_ms < platform_.events.lag_alarm_ms) return;
+  auto& warned = warned_ms_[row.name];
+  const auto now = platform_.clock.now();
+  if (warned && now - warned < 60'000) return;
+  warned = now;
+  log::warning("a subscription lags behind", {{"subscription", row.name}, {"events", row.lag}, {"oldest_s", row.lag_ms / 1000}, {"state", json::enum_name(row.state)}, {"failure", row.failure}});
 }
 
 }  // namespace polyshop::bus

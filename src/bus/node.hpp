@@ -4,11 +4,13 @@
 #include <memory>
 #include <set>
 
+#include "bus/dead_letters.hpp"
 #include "bus/effect.hpp"
 #include "bus/log.hpp"
 #include "bus/saga.hpp"
 #include "bus/subscription.hpp"
 #include "kernel/config/config.hpp"
+#include "kernel/db/notifier.hpp"
 #include "kernel/facade/operation.hpp"
 #include "kernel/http/cache.hpp"
 #include "kernel/http/route.hpp"
@@ -20,6 +22,13 @@ namespace bus {
 class Node;
 }
 
+struct EventSettings {
+  Timestamp kept_ms = 30LL * 24 * 3600'000;  // events in the log of their module
+  Timestamp lag_alarm_ms = 5 * 60'000;       // behind which a subscription is warned of
+  std::filesystem::path archive{};           // where what was not taken by then goes; empty: "archive" in the database's folder
+  bool is_after_crash = false;               // the process before this one did not end in an orderly way
+};
+
 // What the program gives to every module.
 struct Platform {
   Config& config;
@@ -30,7 +39,9 @@ struct Platform {
   PasswordHasher& hasher;
   DatabaseOptions database;                 // of every module here that has no settings of its own for its database
   Binding binding = Binding::local;
+  EventSettings events{};
   std::vector<bus::Node*> nodes{};          // of the modules, in their order
+  std::map<std::string, std::unique_ptr<db::Notifier>> notifiers{};  // PostgreSQL: by how to connect
 };
 
 namespace bus {
@@ -53,6 +64,8 @@ class Node {
   }
   // One subscription per source; further calls answer the same.
   Subscription& subscribe(Node& source, From from = From::start);
+  const std::vector<std::unique_ptr<Subscription>>& subscriptions() const { return subscriptions_; }
+  Subscription* find_subscription(std::string_view name);  // null where this release has none of that name
   // Runs a function about every so often, on one of the module's workers; with several instances on each of them.
   void every(std::string name, Timestamp interval_ms, std::function<void(const Call&)> run);
 
@@ -64,7 +77,9 @@ class Node {
   }
 
   void open();    // the database's lanes; migrations come before
-  void start();   // threads that deliver, resume and repeat
+  // Threads that deliver, resume and repeat. Throws Problem 409 `subscription_gone` where the database holds the cursor of a
+  // subscription that this release does not have: it would be forgotten without a word that it exists.
+  void start();
   void stop();    // no further background work; what runs is finished
   // Does what there is to do now, on this thread; true where it did something. For tests and simulations.
   bool work_once();
@@ -73,21 +88,24 @@ class Node {
   // Whether everything published by the sources has been taken.
   bool is_caught_up();
 
-  struct SubscriptionRow {
-    std::string name;
-    std::int64_t position = 0;
-    std::int64_t head = 0;
-    std::int64_t parked = 0;
-  };
   std::vector<SubscriptionRow> subscription_rows();
+
+  // The cursors of subscriptions that this release does not have, and their end: a retired one and what it had set aside are
+  // gone. Problem 404 where there is no such cursor, 409 `still_subscribed` where this release has the subscription.
+  std::vector<std::string> orphans();
+  void retire(const Call& call, const std::string& name);
+
+  // What the node does by itself now and then: takes out of the log what is old, and measures.
+  void tend();
+  void measure();
 
   // What the module is wired to: the owners of the facades it uses, and where it subscribes.
   const std::set<std::string>& uses() const { return uses_; }
-  const std::vector<std::unique_ptr<Subscription>>& subscriptions() const { return subscriptions_; }
 
   Database db;
   Workers workers;
   Log log;
+  DeadLetters dead_letters;
   Effects effects;
   Sagas sagas;
 
@@ -96,9 +114,15 @@ class Node {
   struct Repeated;
   void schedule(Task& task);
   void tick();
+  bool is_stopping();
+  void check_subscriptions();
+  void warn_of_lag(const SubscriptionRow& row);
   Platform& platform_;
   std::set<std::string> uses_;
+  db::Notifier* notifier_ = nullptr;
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
+  std::vector<std::pair<Subscription*, Node*>> subscribers_;  // to this log, in this process, with whose they are
+  std::map<std::string, Timestamp> warned_ms_;                // of a subscription's lag, last
   std::vector<std::unique_ptr<Task>> tasks_;
   std::vector<std::unique_ptr<Repeated>> repeated_;
   std::thread ticker_;

@@ -4,6 +4,7 @@
 
 #include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/durable_file.hpp"
 #include "kernel/runtime/failpoint.hpp"
 #include "program/auditor.hpp"
 #include "program/isolation.hpp"
@@ -22,12 +23,23 @@ BOOST_DESCRIBE_STRUCT(FailpointCounts, (), (reached))
 
 namespace {
 
+constexpr const char* running_file = "running";  // in the data folder, while background work runs: left behind, the process crashed
+
 PasswordHasher hasher_of(Config& config) {
   const auto memory = config.integer("security.argon2_memory_kib", 19 * 1024, 8 * 1024, 1024 * 1024, "Memory of one password hash. Lower than the default weakens stored passwords.");
   const auto passes = config.integer("security.argon2_passes", 2, 1, 20, "Passes of one password hash.");
   return PasswordHasher(static_cast<std::size_t>(config.integer("security.hash_threads", 1, 1, 64, "Threads that hash passwords; a flood of logins takes no more of the machine than these.")),
                         static_cast<std::size_t>(config.integer("security.hash_queue", 64, 1, 10'000, "Logins that may wait for a hash; further ones are answered 503.")),
                         {static_cast<unsigned>(memory), static_cast<unsigned>(passes)});
+}
+
+EventSettings event_settings_of(Config& config, const std::filesystem::path& data) {
+  EventSettings settings;
+  settings.kept_ms = 24LL * 3600'000 * config.integer("events.kept_days", 30, 1, 3650, "How long events stay in the log of their module; what a subscription has not taken by then is archived.");
+  settings.lag_alarm_ms = 1000 * config.integer("events.lag_alarm_s", 300, 1, 30 * 24 * 3600, "Behind which a subscription is warned of in the log.");
+  settings.archive = config.text("events.archive", "", "The folder of archived events; empty for \"archive\" in the data folder. Several instances need one that they share.");
+  settings.is_after_crash = std::filesystem::exists(data / running_file);
+  return settings;
 }
 
 http::ServerOptions server_of(Config& config, const std::filesystem::path& data) {
@@ -62,7 +74,8 @@ App::App(Config& config, std::filesystem::path data)
              // Other instances on the same PostgreSQL change things without a word to this one.
              database_.engine == Engine::sqlite ? http::ResponseCache::Duration::max() : std::chrono::milliseconds(250)),
       platform_{config, metrics_, clock_, routes_, cache_, hasher_, database_,
-                *json::enum_value<Binding>(config.choice("facade.binding", "local", {"local", "loopback"}, "How modules call each other: directly, or through the serialiser as another process would."))},
+                *json::enum_value<Binding>(config.choice("facade.binding", "local", {"local", "loopback"}, "How modules call each other: directly, or through the serialiser as another process would.")),
+                event_settings_of(config, data_)},
       auth_(platform_),
       customer_(platform_, auth_.node(), auth_.facade()),
       catalog_(platform_),
@@ -75,6 +88,7 @@ App::App(Config& config, std::filesystem::path data)
       search_(platform_, catalog_.node(), pricing_.node(), inventory_.node()),
       notification_(platform_, order_.node(), order_.facade()) {
   add_control_routes();
+  add_event_routes(http::ModuleRoutes(routes_, "events"), facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));
   server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, cache_, clock_, metrics_);
   server_->set_authenticate([this, authenticate = facade::connect(auth_.facade(), "auth", "http", platform_.binding, metrics_).authenticate](const Call& call, const std::string& token) {
     const auto principal = authenticate(call, {token});
@@ -121,6 +135,8 @@ void App::open() {
 }
 
 void App::start() {
+  write_durably(data_ / running_file, "");
+  is_running_ = true;
   for (auto* node : platform_.nodes) node->start();
 }
 
@@ -134,12 +150,14 @@ void App::stop() {
   for (auto* node : platform_.nodes) node->stop();
   for (auto* node : platform_.nodes) node->db.close();
   hasher_.stop();
+  if (std::exchange(is_running_, false)) std::filesystem::remove(data_ / running_file);
 }
 
 Facades App::facades() {
   const auto connect = [&](const auto& facade, const std::string& owner) { return facade::connect(facade, owner, "command-line", platform_.binding, metrics_); };
   return {connect(auth_.facade(), "auth"),         connect(customer_.facade(), "customer"), connect(catalog_.facade(), "catalog"), connect(pricing_.facade(), "pricing"),
-          connect(inventory_.facade(), "inventory"), connect(shipping_.facade(), "shipping"), connect(payment_.facade(), "payment"), connect(order_.facade(), "order")};
+          connect(inventory_.facade(), "inventory"), connect(shipping_.facade(), "shipping"), connect(payment_.facade(), "payment"), connect(order_.facade(), "order"),
+          connect(events_of(platform_.nodes), "events")};
 }
 
 AuditReport App::audit() {

@@ -50,6 +50,7 @@ class App {
 
  private:
   void add_control_routes();
+  bool is_running_ = false;
   Config& config_;
   const std::filesystem::path data_;
   const std::string log_format_;

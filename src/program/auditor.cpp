@@ -58,7 +58,7 @@ std::vector<AuditRow> logs(const std::vector<bus::Node*>& nodes, bool& all_taken
     if (holes) dense = {dense.promise, dense.violations + holes, node->module()};
     for (const auto& row : node->subscription_rows()) {
       if (row.position > row.head) cursors = {cursors.promise, cursors.violations + 1, row.name};
-      if (row.parked) dead = {dead.promise, dead.violations + row.parked, row.name};
+      if (row.parked + row.dead) dead = {dead.promise, dead.violations + row.parked + row.dead, row.name};
     }
   }
   return {dense, cursors, dead};

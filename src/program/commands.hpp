@@ -31,6 +31,7 @@ void add_import(CLI::App& program, CommandLine& line);     // import products|st
 void add_demo(CLI::App& program, CommandLine& line);       // demo
 void add_provision(CLI::App& program, CommandLine& line);  // provision
 void add_modules(CLI::App& program, CommandLine& line);    // modules
+void add_events(CLI::App& program, CommandLine& line);     // events ...
 void add_describe(CLI::App& program, CommandLine& line);   // routes, openapi, config, audit
 
 }  // namespace polyshop

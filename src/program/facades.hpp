@@ -7,6 +7,7 @@
 #include "order/facade.hpp"
 #include "payment/facade.hpp"
 #include "pricing/facade.hpp"
+#include "program/events.hpp"
 #include "shipping/facade.hpp"
 
 namespace polyshop {
@@ -21,7 +22,8 @@ struct Facades {
   shipping::Facade shipping;
   payment::Facade payment;
   order::Facade order;
+  EventsFacade events;
 };
-BOOST_DESCRIBE_STRUCT(Facades, (), (auth, customer, catalog, pricing, inventory, shipping, payment, order))
+BOOST_DESCRIBE_STRUCT(Facades, (), (auth, customer, catalog, pricing, inventory, shipping, payment, order, events))
 
 }  // namespace polyshop

@@ -66,6 +66,7 @@ TEST_CASE("a module publishes only what it declares, and nobody subscribes to an
     Ground ground(Engine::sqlite);
     Nodes nodes(ground);
     nodes.consumer.subscribe(nodes.source).on<Undeclared>([](Tx&, const Event&, const Undeclared&) {});
+    nodes.open();
   }), "consumer.source handles source.undeclared.v1, which source does not publish"));
   CHECK(contains(tests::last_words([] {
     Ground ground(Engine::sqlite);

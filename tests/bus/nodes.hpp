@@ -18,7 +18,7 @@ struct Counted {
 BOOST_DESCRIBE_STRUCT(Counted, (), (name, amount, version))
 
 struct Nodes {
-  explicit Nodes(Ground& ground) : ground(ground), source(ground.platform(), "source"), consumer(ground.platform(), "consumer") { source.publishes<Counted>(); }
+  explicit Nodes(Ground& on) : ground(on), source(on.platform(), "source"), consumer(on.platform(), "consumer") { source.publishes<Counted>(); }
   void open() {
     ground.open();
     consumer.db.write(ground.as_system(), [](Tx& tx) { tx.exec("CREATE TABLE taken (name text NOT NULL, amount bigint NOT NULL)"_sql); });

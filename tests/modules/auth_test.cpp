@@ -371,7 +371,10 @@ struct Bare {
   Users users;
   PasswordHasher hasher;
   Sessions sessions;
-  explicit Bare(Ground& ground) : node(ground.platform(), "auth"), users(node), hasher(1, 1, {64, 1}), sessions(node, users, hasher, {{30 * day, 90 * day}, {60 * minute, day / 2}, 30}) { ground.open(); }
+  explicit Bare(Ground& ground) : node(ground.platform(), "auth"), users(node), hasher(1, 1, {64, 1}), sessions(node, users, hasher, {{30 * day, 90 * day}, {60 * minute, day / 2}, 30}) {
+    node.publishes<UserRegistered>();
+    ground.open();
+  }
 };
 
 void start_and_wait(http::Deferred& deferred) {

@@ -34,6 +34,7 @@ struct Shop {
   void start(const Config::Values& settings) {
     ground.platform().config = Config::load({}, {}, settings);
     orders = std::make_unique<bus::Node>(ground.platform(), "order");
+    orders->publishes<order::OrderPlaced, order::OrderCancelled>();
     order::Facade facade;
     facade.get_order = [this](const Call&, const order::GetOrder& wanted) {
       if (!known.contains(wanted.id)) throw Problem::not_found("order", wanted.id.view());

@@ -33,6 +33,8 @@ inline Money eur(std::int64_t amount) { return {amount, currency("EUR")}; }
 struct Shop {
   explicit Shop(Ground& ground)
       : ground(ground), catalog(ground.platform()), pricing(ground.platform(), "pricing"), inventory(ground.platform(), "inventory"), search(ground.platform(), catalog.node(), pricing, inventory) {
+    pricing.publishes<pricing::PricesChanged>();
+    inventory.publishes<inventory::AvailabilityChanged>();
     ground.open();
   }
 

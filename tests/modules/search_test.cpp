@@ -23,6 +23,9 @@ catalog::Product product_of(const catalog::CreateProduct& wanted, Timestamp now)
 struct Heard {
   explicit Heard(Ground& ground)
       : ground(ground), catalog(ground.platform(), "catalog"), pricing(ground.platform(), "pricing"), inventory(ground.platform(), "inventory"), search(ground.platform(), catalog, pricing, inventory) {
+    catalog.publishes<catalog::ProductChanged, catalog::ProductRemoved, catalog::CategoryChanged, catalog::CategoryRemoved>();
+    pricing.publishes<pricing::PricesChanged>();
+    inventory.publishes<inventory::AvailabilityChanged>();
     ground.open();
   }
   template <class E>

@@ -50,15 +50,21 @@ void on_each_engine(const std::function<void(Ground& ground)>& body) {
     }
 }
 
-Ground::Ground(Engine engine, Binding binding) : engine_(engine), config_(Config::load({}, {}, {})), hasher_(1, 100, {64, 1}) {
-  database_ = unique_name();
-  folder_ = std::filesystem::temp_directory_path() / database_;
+Ground::Ground(Engine engine, Binding binding) : Ground(engine, binding, unique_name(), true) {}
+
+Ground::Ground(const Ground& first) : Ground(first.engine_, first.platform_->binding, first.database_, false) {
+  if (engine_ != Engine::postgresql) throw std::logic_error("a SQLite database has one instance");
+}
+
+Ground::Ground(Engine engine, Binding binding, std::string database_name, bool is_first)
+    : engine_(engine), is_first_(is_first), database_(std::move(database_name)), config_(Config::load({}, {}, {})), hasher_(1, 100, {64, 1}) {
+  folder_ = std::filesystem::temp_directory_path() / (is_first ? database_ : unique_name());
   std::filesystem::create_directories(folder_);
   DatabaseOptions database;
   database.engine = engine;
   database.folder = folder_;
   if (engine == Engine::postgresql) {
-    db::open_session({Engine::postgresql, server(), "public", false})->script("CREATE DATABASE " + database_ + " TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'");
+    if (is_first) db::open_session({Engine::postgresql, server(), "public", false})->script("CREATE DATABASE " + database_ + " TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'");
     database.url = server() + " dbname=" + database_;
     database.lanes = 3;
   }
@@ -67,7 +73,7 @@ Ground::Ground(Engine engine, Binding binding) : engine_(engine), config_(Config
 
 Ground::~Ground() {
   for (auto* node : platform_->nodes) node->db.close();
-  if (engine_ == Engine::postgresql) db::open_session({Engine::postgresql, server(), "public", false})->script("DROP DATABASE IF EXISTS " + database_ + " WITH (FORCE)");
+  if (engine_ == Engine::postgresql && is_first_) db::open_session({Engine::postgresql, server(), "public", false})->script("DROP DATABASE IF EXISTS " + database_ + " WITH (FORCE)");
   std::filesystem::remove_all(folder_);
 }
 

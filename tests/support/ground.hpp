@@ -14,6 +14,8 @@ namespace polyshop::tests {
 class Ground {
  public:
   explicit Ground(Engine engine, Binding binding = Binding::local);
+  // Another instance on the same PostgreSQL database; the first one outlives it.
+  explicit Ground(const Ground& first);
   ~Ground();
 
   Platform& platform() { return *platform_; }
@@ -32,7 +34,9 @@ class Ground {
   http::Response send(http::Method method, const std::string& target, const std::string& body, Call call, std::vector<std::pair<std::string, std::string>> fields = {});
 
  private:
+  Ground(Engine engine, Binding binding, std::string database, bool is_first);
   const Engine engine_;
+  const bool is_first_;
   std::filesystem::path folder_;
   std::string database_;
   ManualClock clock_;
