@@ -4,9 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "kernel/db/provision.hpp"
+#include "kernel/runtime/clock.hpp"
 #include "kernel/types/id.hpp"
 #include "kernel/types/problem.hpp"
-#include "kernel/runtime/clock.hpp"
 
 namespace polyshop::ownership {
 namespace {
@@ -61,20 +62,10 @@ std::vector<MigrationStatement> statements_of_script(std::string_view text) {
 
 PostgresqlSchemas::PostgresqlSchemas(const Tree& tree, std::string administrator) : administrator_(std::move(administrator)), name_(unique_name()), database_(name_) {
   for (const auto& [name, _] : tree.modules) modules_.insert(name);
-  Postgresql server(administrator_);
-  server.rows(fmt::format("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'", quoted_name(name_)));
-  Postgresql database(connection(name_, ""));
-  database.rows("REVOKE ALL ON SCHEMA public FROM PUBLIC");
-  database.rows(fmt::format("REVOKE ALL ON DATABASE {} FROM PUBLIC", quoted_name(name_)));
-  for (const auto& module : modules_) {
-    const auto runs = quoted_name(role(module)), owner = quoted_name(role(module) + "_owner"), schema = quoted_name(module);
-    database.rows(fmt::format("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT", runs));
-    database.rows(fmt::format("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT", owner));
-    database.rows(fmt::format("GRANT CONNECT ON DATABASE {} TO {}, {}", quoted_name(name_), runs, owner));
-    database.rows(fmt::format("CREATE SCHEMA {} AUTHORIZATION {}", schema, owner));
-    database.rows(fmt::format("GRANT USAGE ON SCHEMA {} TO {}", schema, runs));
-    database.rows(fmt::format("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}", owner, schema, runs));
-  }
+  // As `polyshop provision` does it for a shop.
+  std::vector<db::Place> places;
+  for (const auto& module : modules_) places.push_back({module, db::target_of(connection(name_, role(module))), db::target_of(connection(name_, role(module) + "_owner"))});
+  db::run_provision(db::provision_steps(places, {}, false), administrator_);
 }
 
 PostgresqlSchemas::~PostgresqlSchemas() {
@@ -102,7 +93,8 @@ std::vector<PostgresqlSchemas::Ran> PostgresqlSchemas::migrate(const std::string
 }
 
 std::string PostgresqlSchemas::connection(const std::string& database, const std::string& role) const {
-  return administrator_ + " dbname=" + database + (role.empty() ? "" : " user=" + role);
+  const auto there = db::with_setting(administrator_, "dbname", database);
+  return role.empty() ? there : db::with_setting(there, "user", role);
 }
 Postgresql PostgresqlSchemas::as_administrator() const { return Postgresql(connection(database_, "")); }
 Postgresql PostgresqlSchemas::as_owner(const std::string& module) const {

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <fstream>
-#include <sstream>
 
-#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include "kernel/types/problem.hpp"
 #include "live/process.hpp"
+#include "ownership_corpus/compile_command.hpp"
 
 namespace polyshop::ownership {
 namespace {
@@ -29,27 +28,6 @@ void link_the_rest(const fs::path& real, const fs::path& laid_over) {
   }
 }
 
-// How the build compiles a source of the module, without what it compiles and into what.
-std::vector<std::string> command_of(const Tree& tree, const std::string& module) {
-  std::ifstream in(tree.build / "compile_commands.json");
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  boost::system::error_code error;
-  const auto commands = boost::json::parse(text, error);
-  const auto folder = fmt::format("{}/src/modules/{}/", tree.root.string(), module);
-  if (!error && commands.is_array())
-    for (const auto& command : commands.as_array()) {
-      if (!std::string_view(command.at("file").as_string()).starts_with(folder)) continue;
-      std::istringstream words{std::string(command.at("command").as_string())};
-      std::vector<std::string> arguments;
-      for (std::string word; words >> word;) {
-        if (word == "-o" || word == "-c") words >> word;
-        else if (!word.starts_with("-fmacro-prefix-map=")) arguments.push_back(word);
-      }
-      return arguments;
-    }
-  throw Problem::invalid("no_command", fmt::format("{} does not say how {} is compiled. Configure the build again.", (tree.build / "compile_commands.json").string(), module));
-}
-
 }  // namespace
 
 Overlay::Overlay(const Tree& tree, const Case& of, const fs::path& folder) : tree_(tree), case_(of) {
@@ -62,7 +40,8 @@ Overlay::Overlay(const Tree& tree, const Case& of, const fs::path& folder) : tre
 
 std::string Overlay::compile() {
   const auto& folder = tree_.overlay;
-  auto command = command_of(tree_, case_.module);
+  auto command = compile_commands_of(tree_, case_.module).front().arguments;
+  std::erase_if(command, [](const auto& word) { return word.starts_with("-fmacro-prefix-map="); });
   // Before the folders of the tree come those that are laid over them.
   command.insert(std::ranges::find_if(command, [](const auto& word) { return word.starts_with("-I"); }), {"-I" + (folder / "src/modules" / case_.module).string(), "-I" + (folder / "src").string(), "-I" + (folder / "src/modules" / case_.module / "api").string()});
   command.push_back("-fmacro-prefix-map=" + folder.string() + "/=");
