@@ -21,6 +21,7 @@ struct Options {
   fs::path tree;
   std::vector<std::string> modules;
   fs::path stamp;
+  fs::path unexecuted;
   std::string postgresql;
   bool json = false;
 };
