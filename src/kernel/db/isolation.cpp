@@ -29,10 +29,15 @@ struct Grant {
 BOOST_DESCRIBE_STRUCT(Grant, (), (kind, object, privileges, grantee))
 
 // What this one statement answers is the whole of "too wide": every grant on anything in the database to the role or to PUBLIC,
-// ownership included, but for what a module needs and for what the server gives to everybody when it is made.
+// ownership included, but for what a module needs and for what the server gives to everybody when it is made. The sets are asked for with
+// IN, which is hashed: in a fresh database without statistics EXISTS may go through them for every object.
 std::vector<Grant> grants_too_wide(Tx& tx, const std::string& module, bool migrates, const std::vector<std::string>& foreign) {
   return tx.list<Grant>(R"(
     WITH me AS (SELECT oid, quote_ident(rolname) AS name FROM pg_roles WHERE rolname = session_user),
+    given AS MATERIALIZED (
+      SELECT i.classoid AS class, i.objoid AS id, i.objsubid AS part, b.privilege_type AS privilege
+        FROM pg_init_privs AS i CROSS JOIN LATERAL aclexplode(i.initprivs) AS b WHERE i.privtype = 'i' AND b.grantee = 0
+    ),
     thing AS (
       SELECT cast('pg_namespace' AS regclass) AS class, oid AS id, 0 AS part, 'SCHEMA' AS kind, quote_ident(nspname) AS object, '' AS column_part, nspname AS schema, nspowner AS owner,
              coalesce(nspacl, acldefault('n', nspowner)) AS acl
@@ -47,7 +52,7 @@ std::vector<Grant> grants_too_wide(Tx& tx, const std::string& module, bool migra
       UNION ALL
       SELECT cast('pg_proc' AS regclass), p.oid, 0, 'ROUTINE', cast(cast(p.oid AS regprocedure) AS text), '', n.nspname, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner))
         FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
-       WHERE p.prosecdef OR EXISTS (SELECT 1 FROM pg_init_privs AS i WHERE i.classoid = cast('pg_proc' AS regclass) AND i.objoid = p.oid)
+       WHERE p.prosecdef OR p.oid IN (SELECT objoid FROM pg_init_privs WHERE classoid = cast('pg_proc' AS regclass))
       UNION ALL
       SELECT cast('pg_database' AS regclass), oid, 0, 'DATABASE', quote_ident(datname), '', '', datdba, coalesce(datacl, acldefault('d', datdba))
         FROM pg_database WHERE datname = current_database() OR datname = ANY (string_to_array(cast(:foreign AS text), chr(10)))
@@ -69,9 +74,7 @@ std::vector<Grant> grants_too_wide(Tx& tx, const std::string& module, bool migra
                                                          OR (t.kind = 'TABLE' AND a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))))
        AND NOT (t.kind = 'SCHEMA' AND t.schema IN ('pg_catalog', 'information_schema') AND a.privilege_type = 'USAGE')
        AND NOT (t.schema = 'information_schema' AND t.kind = 'TABLE' AND a.privilege_type = 'SELECT' AND a.grantee = 0)
-       AND NOT (t.schema IN ('pg_catalog', 'information_schema')
-                AND EXISTS (SELECT 1 FROM pg_init_privs AS i CROSS JOIN LATERAL aclexplode(i.initprivs) AS b
-                             WHERE i.classoid = t.class AND i.objoid = t.id AND i.objsubid = t.part AND i.privtype = 'i' AND b.grantee = 0 AND b.privilege_type = a.privilege_type))
+       AND NOT (t.schema IN ('pg_catalog', 'information_schema') AND (cast(t.class AS oid), t.id, t.part, a.privilege_type) IN (SELECT class, id, part, privilege FROM given))
      GROUP BY t.kind, t.object, t.owner, a.grantee, me.name
      ORDER BY CASE t.kind WHEN 'SCHEMA' THEN 1 WHEN 'TABLE' THEN 2 ELSE 3 END, t.object)"_postgresql,
                         fmt::format("{}", fmt::join(foreign, "\n")), migrates ? "yes" : "no", module);
