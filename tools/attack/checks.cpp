@@ -81,7 +81,8 @@ std::int64_t check(Target& target, Ledger& ledger, int since_round, live::Report
   const auto placed = chosen(ledger, [](const Attempt& attempt) { return attempt.is_placed(); });
   const auto fresh = chosen(ledger, [&](const Attempt& attempt) { return attempt.round >= since_round; });
   for (const auto& attempt : fresh) {
-    if (!attempt.may_fail && attempt.is_placed() != is_approved(attempt) && attempt.code != "expired")
+    // Whose time was over before the payment was settled is told so, and charged nothing.
+    if (!attempt.may_fail && attempt.is_placed() != is_approved(attempt) && attempt.code != "expired" && attempt.code != "reservation_ended")
       report.mismatch(fmt::format("cart {} with {} ended with {} {}", attempt.cart, attempt.token, attempt.status, attempt.code));
   }
   std::atomic<std::int64_t> looked = 0;

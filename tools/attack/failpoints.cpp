@@ -44,8 +44,10 @@ std::vector<Case> cases_of(const Run& run, Random& random) {
   std::vector<Case> cases;
   for (const auto& place : places)
     for (const auto mode : {Mode::crash, Mode::error, Mode::unavailable, Mode::delay}) cases.push_back({place, mode});
+  std::erase_if(cases, [&](const Case& one) { return !one.place.starts_with(run.place); });
+  if (cases.empty()) throw Problem::invalid("no_such_place", fmt::format("There is no failpoint on {} that begins with \"{}\"; src/kernel/runtime/failpoint.hpp lists them.", run.engine, run.place));
   std::ranges::shuffle(cases, random);
-  if (run.is_long) return cases;
+  if (run.is_long || !run.place.empty()) return cases;
   // The short form takes each part of the program at places and in modes that the seed chooses, and PostgreSQL's own places.
   std::map<std::string, std::size_t> seen;
   std::erase_if(cases, [&](const Case& one) { return ++seen[one.place.substr(0, one.place.find('.'))] > (run.engine == "sqlite" ? 3 : 1); });

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/ioctl.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -30,6 +31,13 @@ std::string program(std::string_view name) {
   throw refused(name, "there is no such program");
 }
 
+// From now on what this thread mounts, and those it starts, is seen by nobody else and ends with them. A namespace that somebody
+// makes meanwhile would otherwise keep the disk in use after it was unmounted here.
+void keep_mounts_private() {
+  if (::unshare(CLONE_NEWNS) != 0) throw refused("a mount namespace", std::system_category().message(errno));
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw refused("private mounts", std::system_category().message(errno));
+}
+
 void must_run(const std::vector<std::string>& line) {
   const auto finished = live::run(line, {});
   if (finished.status != 0) throw refused(fmt::format("{}", fmt::join(line, " ")), finished.output.substr(0, finished.output.find('\n')));
@@ -38,6 +46,7 @@ void must_run(const std::vector<std::string>& line) {
 }  // namespace
 
 LoopDisk::LoopDisk(int size_mib) : image_(folder_.path() / "image"), mount_point_(folder_.path() / "disk") {
+  keep_mounts_private();
   std::filesystem::create_directory(mount_point_);
   std::ofstream(image_).close();
   std::filesystem::resize_file(image_, static_cast<std::uintmax_t>(size_mib) * 1024 * 1024);

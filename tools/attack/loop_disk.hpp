@@ -7,7 +7,8 @@
 
 namespace polyshop::attack {
 
-// A file system of its own in a file, mounted: ext4, to be cut off or filled. Needs the right to mount.
+// A file system of its own in a file, mounted for this thread, its threads and its processes: ext4, to be cut off or filled. Needs
+// the right to mount.
 class LoopDisk {
  public:
   // Throws Problem `mount_refused` that says which step was refused and why.

@@ -58,6 +58,7 @@ int run(int argc, char** argv) {
   app.add_option("--engine", wanted.engine, "What keeps the shop's data; postgresql needs POLYSHOP_TEST_POSTGRESQL")->check(CLI::IsMember({"sqlite", "postgresql"}))->capture_default_str();
   app.add_flag("--long", wanted.is_long, "As much as counts for the tally, instead of what fits into a build");
   app.add_option("--rounds", wanted.rounds, "So many instead")->check(CLI::Range(1, 10'000'000));
+  app.add_option("--place", wanted.place, "Of failpoints: only those that begin so, each in every mode, such as lane.before_commit/order");
   app.add_option("--seed", wanted.seed, "What the choices follow from; a new one is taken and printed unless given");
   app.add_option("--polyshop", wanted.program, "The program; the one built together with this unless given")->type_name("FILE");
   app.add_option("--tally", tally, "A file to add the figures of this run to; then seeds that fail are kept in the other file")->type_name("FILE");

@@ -28,6 +28,12 @@ struct ArmFailpoints {
 };
 BOOST_DESCRIBE_STRUCT(ArmFailpoints, (), (arm))
 
+struct Cursor {
+  std::string source;
+  std::int64_t position = 0;
+};
+BOOST_DESCRIBE_STRUCT(Cursor, (), (source, position))
+
 struct SumAndCount {
   std::int64_t n = 0;
   std::int64_t sum = 0;
@@ -114,6 +120,8 @@ void Target::hasten() {
 
 Standing Target::standing() const {
   Standing standing;
+  std::vector<Cursor> cursors;
+  std::map<std::string, std::int64_t, std::less<>> heads;
   for (const auto module : modules) {
     const auto session = database_ ? db::open_session({Engine::postgresql, database_->url(), std::string(module), true})
                                    : db::open_session({Engine::sqlite, (options_.data / fmt::format("{}.db", module)).string(), {}, true});
@@ -124,6 +132,8 @@ Standing Target::standing() const {
       standing.sagas_stuck += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state = 'stuck'"_sql);
       standing.effects_due += tx.get<std::int64_t>("SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql);
       standing.events_parked += tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event"_sql);
+      for (auto& cursor : tx.list<Cursor>("SELECT source, position FROM subscription"_sql)) cursors.push_back(std::move(cursor));
+      heads.emplace(module, tx.get<std::int64_t>("SELECT coalesce(max(position), 0) AS n FROM event_log"_sql));
       if (module == "inventory") {
         standing.reserved = tx.get<std::int64_t>("SELECT cast(coalesce(sum(reserved), 0) AS bigint) AS n FROM stock_level"_sql);
         standing.units_sold = tx.get<std::int64_t>("SELECT cast(coalesce(-sum(delta), 0) AS bigint) AS n FROM stock_movement WHERE reason IN ('sold', 'cancelled')"_sql);
@@ -140,6 +150,8 @@ Standing Target::standing() const {
     }
     session->rollback();
   }
+  // A cursor that was read after its source's head may be past it.
+  for (const auto& cursor : cursors) standing.events_untaken += std::max<std::int64_t>(0, heads.at(cursor.source) - cursor.position);
   return standing;
 }
 
@@ -147,9 +159,9 @@ std::string Target::settle() {
   const auto give_up = steady_clock::now() + std::chrono::minutes(2);
   while (true) {
     const auto now = standing();
-    if (now.sagas_open == 0 && now.effects_due == 0 && now.events_parked == 0 && now.reserved == 0) return now.sagas_stuck ? fmt::format("{} sagas are stuck", now.sagas_stuck) : "";
+    if (now.sagas_open == 0 && now.effects_due == 0 && now.events_parked == 0 && now.events_untaken == 0 && now.reserved == 0) return now.sagas_stuck ? fmt::format("{} sagas are stuck", now.sagas_stuck) : "";
     if (steady_clock::now() > give_up)
-      return fmt::format("after two minutes {} sagas are open, {} effects are due, {} events are set aside and {} units are reserved", now.sagas_open, now.effects_due, now.events_parked, now.reserved);
+      return fmt::format("after two minutes {} sagas are open, {} effects are due, {} events are set aside, {} are not taken and {} units are reserved", now.sagas_open, now.effects_due, now.events_parked, now.events_untaken, now.reserved);
     hasten();
     live::stop_if_interrupted();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

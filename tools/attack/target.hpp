@@ -14,6 +14,7 @@ struct Standing {
   std::int64_t sagas_stuck = 0;
   std::int64_t effects_due = 0;
   std::int64_t events_parked = 0;
+  std::int64_t events_untaken = 0;
   std::int64_t reserved = 0;        // units
   std::int64_t orders = 0;          // that were ever placed
   std::int64_t orders_total = 0;    // minor units

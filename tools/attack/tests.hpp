@@ -15,7 +15,8 @@ struct Run {
   std::filesystem::path program = live::program_beside_this();
   std::string engine = "sqlite";
   bool is_long = false;
-  int rounds = 0;  // 0: as many as the form has
+  int rounds = 0;     // 0: as many as the form has
+  std::string place{};  // of failpoints: only those whose name and scope begin so, in every mode
   std::uint64_t seed = 0;
   live::Report& report;
 
