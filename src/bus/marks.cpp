@@ -1,0 +1,17 @@
+#include "bus/marks.hpp"
+
+namespace polyshop::bus {
+
+Marks read_marks(Tx& tx) {
+  Marks marks;
+  marks.epoch = tx.get<std::int64_t>("SELECT epoch FROM log_epoch"_sql);
+  marks.head = tx.get<std::int64_t>("SELECT coalesce(max(position), 0) AS head FROM event_log"_sql);
+  marks.cursors = tx.list<CursorMark>("SELECT name AS subscription, source, epoch, position FROM subscription ORDER BY name"_sql);
+  return marks;
+}
+
+void set_epoch(Tx& tx, std::int64_t epoch) { tx.exec("UPDATE log_epoch SET epoch = :epoch"_sql, epoch); }
+
+void set_cursor(Tx& tx, const CursorMark& cursor) { tx.exec("UPDATE subscription SET epoch = :epoch, position = :position WHERE name = :subscription"_sql, cursor); }
+
+}  // namespace polyshop::bus
