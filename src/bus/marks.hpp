@@ -18,8 +18,9 @@ struct Marks {
   std::int64_t epoch = 1;
   std::int64_t head = 0;
   std::vector<CursorMark> cursors;
+  std::vector<std::string> migrations;  // that its tables come from, such as "bus/0001_bus"
 };
-BOOST_DESCRIBE_STRUCT(Marks, (), (epoch, head, cursors))
+BOOST_DESCRIBE_STRUCT(Marks, (), (epoch, head, cursors, migrations))
 
 Marks read_marks(Tx& tx);
 void set_epoch(Tx& tx, std::int64_t epoch);

@@ -87,6 +87,7 @@ App::App(Config& config, std::filesystem::path data)
       order_(platform_, payment_.node(), cart_.facade(), inventory_.facade(), payment_.facade()),
       search_(platform_, catalog_.node(), pricing_.node(), inventory_.node()),
       notification_(platform_, order_.node(), order_.facade()),
+      webhook_(platform_, platform_.nodes),
       backups_(platform_.nodes, database_.folder / archive_name) {
   add_control_routes();
   add_event_routes(http::ModuleRoutes(routes_, "events"), facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));

@@ -16,6 +16,7 @@
 #include "modules/pricing/module.hpp"
 #include "modules/search/module.hpp"
 #include "modules/shipping/module.hpp"
+#include "modules/webhook/module.hpp"
 #include "program/audit.hpp"
 #include "program/backup.hpp"
 #include "program/facades.hpp"
@@ -83,6 +84,7 @@ class App {
   order::Module order_;
   search::Module search_;
   notification::Module notification_;
+  webhook::Module webhook_;
 
   Backups backups_;
   std::unique_ptr<http::Server> server_;

@@ -1,9 +1,11 @@
 #include "program/backup.hpp"
 
 #include <latch>
+#include <ranges>
 
 #include <fmt/format.h>
 
+#include "kernel/db/connection_string.hpp"
 #include "kernel/db/postgresql_dump.hpp"
 #include "kernel/db/sqlite_snapshot.hpp"
 #include "kernel/json/problem_json.hpp"
@@ -92,26 +94,46 @@ void back_up_sqlite(const std::vector<bus::Node*>& nodes, const fs::path& folder
   }
 }
 
-// One snapshot of the whole database, which a session holds open until the dump has been made from it.
+// A session that holds a snapshot of its database open until the dumps have been made from it.
+struct Held {
+  std::unique_ptr<db::ControlledSession> session;
+  std::string snapshot;
+};
+
+Held hold(const db::SessionOptions& options) {
+  Held held{db::open_session(options), {}};
+  held.session->script("SET idle_in_transaction_session_timeout = 0");
+  held.session->begin(false);
+  Tx tx(*held.session, 0, nullptr);
+  held.snapshot = tx.get<std::string>("SELECT pg_export_snapshot() AS snapshot"_postgresql);
+  return held;
+}
+
+// Modules of one database are of one snapshot. Where they are in several, consumers come before their sources, so that no
+// cursor is past the head of its source.
 void back_up_postgresql(const std::vector<bus::Node*>& nodes, const fs::path& folder, BackupManifest& manifest, const OnProgress& progress) {
-  const std::string file = "polyshop.dump";
-  const auto options = nodes.front()->db.session_options(true);
-  const auto holder = db::open_session(options);
-  holder->script("SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  Tx tx(*holder, 0, nullptr);
-  const auto snapshot = tx.get<std::string>("SELECT pg_export_snapshot() AS snapshot"_postgresql);
+  std::map<std::string, Held> databases;
+  const auto held_for = [&](bus::Node& node) -> Held& {
+    const auto target = db::target_of(node.db.session_options(true).target);
+    auto& held = databases[target.server() + "/" + target.database];
+    if (!held.session) held = hold(node.db.session_options(true));
+    return held;
+  };
   manifest.taken_ms = nodes.front()->db.clock().now();
-  std::vector<std::string> schemas;
+  for (auto* node : nodes | std::views::reverse) held_for(*node);
   for (auto* node : nodes) {
+    const auto file = node->module() + ".sql";
+    const auto& snapshot = held_for(*node).snapshot;
     const auto session = db::open_session(node->db.session_options(true));
-    session->script(fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{}'", snapshot));
-    Tx looking(*session, 0, nullptr);
-    manifest.modules.push_back({node->module(), file, bus::read_marks(looking)});
-    schemas.push_back(node->module());
+    session->begin(false);
+    session->script(fmt::format("SET TRANSACTION SNAPSHOT '{}'", snapshot));
+    Tx tx(*session, 0, nullptr);
+    manifest.modules.push_back({node->module(), file, bus::read_marks(tx)});
+    session->rollback();
+    progress({"dumping " + node->module(), 0, 0});
+    db::dump_schema(node->db.migration_options(), snapshot, folder / file);
+    manifest.files.push_back(file_of(folder, file));
   }
-  progress({"dumping the database", 0, 0});
-  db::dump_schemas(options.target, schemas, snapshot, folder / file);
-  manifest.files.push_back(file_of(folder, file));
 }
 
 }  // namespace

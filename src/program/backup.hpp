@@ -19,7 +19,7 @@ BOOST_DESCRIBE_STRUCT(BackupFile, (), (path, bytes, sha256))
 
 struct BackupModule {
   std::string module;
-  std::string file;  // with SQLite one for each module, with PostgreSQL one for all
+  std::string file;  // a database of SQLite, or a dump of PostgreSQL
   bus::Marks marks;
 };
 BOOST_DESCRIBE_STRUCT(BackupModule, (), (module, file, marks))
@@ -48,7 +48,8 @@ BOOST_DESCRIBE_STRUCT(Progress, (), (doing, done, total))
 using OnProgress = std::function<void(const Progress&)>;  // may throw to give up
 
 // Copies every module into a folder, all of them as they were at one moment: for an instant nobody writes, so what a saga or an event has
-// done in one module and what it has done in another fit together as after a crash at that moment. The folder must be new or empty.
+// done in one module and what it has done in another fit together as after a crash at that moment. On PostgreSQL that is so for modules that
+// share a database. The folder must be new or empty.
 BackupManifest back_up(const std::vector<bus::Node*>& nodes, const std::filesystem::path& archive, const std::filesystem::path& folder, const OnProgress& progress);
 
 struct BackupWanted {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "kernel/db/postgresql_dump.hpp"
+#include "kernel/db/schema_files.hpp"
 #include "kernel/db/sqlite_snapshot.hpp"
 #include "kernel/runtime/durable_file.hpp"
 #include "kernel/security/file_hash.hpp"
@@ -32,14 +33,25 @@ void verify(const BackupManifest& manifest, const fs::path& folder, const OnProg
   }
 }
 
+// A module whose tables a newer release has changed cannot be read by this one.
+void check_release(const BackupModule& module, const std::string& release) {
+  for (const auto& name : module.marks.migrations)
+    if (std::ranges::none_of(db::schema_files(), [&](const auto& file) { return file.path.starts_with(name + "."); }))
+      throw Problem::invalid("newer_backup", fmt::format("The backup was made by release {}, whose migration {} of {} this one does not know. Restore it with that release, or a later one. Nothing was changed.", release, name, module.module));
+}
+
 std::vector<bus::Node*> chosen(const std::vector<bus::Node*>& nodes, const BackupManifest& manifest, const std::vector<std::string>& wanted) {
   std::vector<bus::Node*> found;
   for (const auto& name : wanted)
     if (std::ranges::find(nodes, name, &bus::Node::module) == nodes.end()) throw Problem::invalid("unknown_module", fmt::format("There is no module {}.", name));
   for (auto* node : nodes) {
     const bool is_wanted = wanted.empty() || std::ranges::find(wanted, node->module()) != wanted.end();
-    const bool is_held = std::ranges::find(manifest.modules, node->module(), &BackupModule::module) != manifest.modules.end();
-    if (is_wanted && is_held) found.push_back(node);
+    const auto held = std::ranges::find(manifest.modules, node->module(), &BackupModule::module);
+    const bool is_held = held != manifest.modules.end();
+    if (is_wanted && is_held) {
+      check_release(*held, manifest.release);
+      found.push_back(node);
+    }
     if (!wanted.empty() && is_wanted && !is_held) throw Problem::invalid("not_in_backup", fmt::format("The backup does not hold the module {}.", node->module()));
   }
   return found;
@@ -73,6 +85,8 @@ void make_private_folder(const fs::path& folder) {
   fs::permissions(folder, fs::perms::owner_all);
 }
 
+void begin_replacing(const fs::path& data) { write_durably(data / unfinished_restore_name, "A restore into this folder has not ended. Run polyshop restore again.\n"); }
+
 // Copies are made, checked and brought to this release beside the live files, which are only renamed then.
 void replace_sqlite(const std::vector<bus::Node*>& nodes, const DatabaseOptions& database, const fs::path& folder, const fs::path& kept, const OnProgress& progress) {
   const auto staging = database.folder / "restoring";
@@ -94,7 +108,7 @@ void replace_sqlite(const std::vector<bus::Node*>& nodes, const DatabaseOptions&
     change(copy.session_options(false), [&](Tx& tx) { bus::set_epoch(tx, epoch); });
   }
   sync_folder(staging);
-  write_durably(database.folder / unfinished_restore_name, "A restore into this folder has not ended. Run polyshop restore again.\n");
+  begin_replacing(database.folder);
   for (auto* node : nodes) {
     const auto live = node->db.file();
     for (const auto* suffix : {"", "-wal", "-shm"}) {
@@ -109,53 +123,36 @@ void replace_sqlite(const std::vector<bus::Node*>& nodes, const DatabaseOptions&
   fs::remove_all(staging);
 }
 
-struct Schema {
-  std::string name;
-  std::string kept;  // what it is renamed to
-  db::SessionOptions options;
-  bool was_there = false;
-};
-
-// Schemas are renamed and made anew; where anything fails they get their names back.
-void replace_postgresql(const std::vector<bus::Node*>& nodes, const fs::path& dump, const std::string& suffix, const OnProgress& progress) {
-  const auto session = db::open_session(nodes.front()->db.session_options(false));
-  {
-    Tx tx(*session, 0, nullptr);
-    const auto others = tx.get<std::int64_t>("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"_postgresql);
-    if (others > 0) throw Problem::conflict("database_in_use", fmt::format("{} sessions are connected to the database. Stop every instance of the shop first.", others));
-  }
-  std::vector<Schema> schemas;
-  std::vector<std::string> names;
+// The tables of a schema and what is in them are replaced in one transaction. What was there is dumped before.
+void replace_postgresql(const std::vector<bus::Node*>& nodes, const DatabaseOptions& database, const fs::path& folder, const fs::path& kept, const OnProgress& progress) {
   for (auto* node : nodes) {
+    const auto session = db::open_session(node->db.session_options(false));
     Tx tx(*session, 0, nullptr);
-    Schema schema{node->module(), fmt::format("{}_{}", node->module(), suffix), node->db.session_options(false), false};
-    schema.was_there = tx.get<std::int64_t>("SELECT count(*) AS n FROM information_schema.schemata WHERE schema_name = :name"_postgresql, schema.name) == 1;
-    names.push_back(schema.name);
-    schemas.push_back(std::move(schema));
+    const auto others = tx.get<std::int64_t>("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"_postgresql);
+    if (others > 0) throw Problem::conflict("database_in_use", fmt::format("{} sessions of {} are connected to its database. Stop every instance of the shop first.", others, node->module()));
   }
-  std::vector<std::int64_t> epochs;
-  for (const auto& schema : schemas) epochs.push_back(schema.was_there ? epoch_in(schema.options) : 0);
-  const auto rename = [&](bool back) {
-    std::string sql = "BEGIN;";
-    for (const auto& schema : schemas) {
-      const auto away = fmt::format("ALTER SCHEMA \"{}\" RENAME TO \"{}\";", back ? schema.kept : schema.name, back ? schema.name : schema.kept);
-      if (!back && schema.was_there) sql += away;
-      sql += back ? fmt::format("DROP SCHEMA IF EXISTS \"{}\" CASCADE;", schema.name) : fmt::format("CREATE SCHEMA \"{}\";", schema.name);
-      if (back && schema.was_there) sql += away;
+  begin_replacing(database.folder);
+  for (auto* node : nodes) {
+    const auto& module = node->module();
+    const auto before = epoch_in(node->db.session_options(true));
+    node->db.migrate();  // makes the schema where there is none
+    const auto owner = node->db.migration_options();
+    if (before > 0) {
+      progress({"keeping " + module, 0, 0});
+      make_private_folder(kept);
+      db::dump_schema(owner, "", kept / (module + ".sql"));
     }
-    session->script(sql + "COMMIT");
-  };
-  rename(false);
-  try {
-    progress({"loading the dump", 0, 0});
-    db::load_schemas(schemas.front().options.target, names, dump);
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-      nodes[i]->db.migrate();
-      change(schemas[i].options, [&](Tx& tx) { bus::set_epoch(tx, std::max(bus::read_marks(tx).epoch, epochs[i]) + 1); });
+    std::string drop;
+    {
+      const auto session = db::open_session(owner);
+      Tx tx(*session, 0, nullptr);
+      for (const auto& table : tx.list<std::string>("SELECT table_name FROM information_schema.tables WHERE table_schema = :schema ORDER BY table_name"_postgresql, module))
+        drop += fmt::format("{}\"{}\".\"{}\"", drop.empty() ? "DROP TABLE " : ", ", module, table);
     }
-  } catch (...) {
-    rename(true);
-    throw;
+    progress({"loading " + module, 0, 0});
+    db::load_schema(owner, drop, folder / (module + ".sql"));
+    node->db.migrate();
+    change(node->db.session_options(false), [&](Tx& tx) { bus::set_epoch(tx, std::max(bus::read_marks(tx).epoch, before) + 1); });
   }
 }
 
@@ -187,7 +184,7 @@ std::vector<GoneEvents> align_cursors(const std::vector<bus::Node*>& nodes) {
     for (auto cursor : own->second.cursors) {
       const auto source = all.find(cursor.source);
       if (source == all.end()) continue;
-      const auto& [epoch, head, cursors] = source->second;
+      const auto& [epoch, head, cursors, migrations] = source->second;
       if (cursor.position > head) gone.push_back({cursor.subscription, cursor.source, head + 1, cursor.position});
       if (cursor.position <= head && cursor.epoch == epoch) continue;
       cursor.position = std::min(cursor.position, head);
@@ -214,14 +211,11 @@ Restored restore(const std::vector<bus::Node*>& nodes, const DatabaseOptions& da
   if (database.engine == Engine::sqlite)
     replace_sqlite(wanted, database, folder, kept, progress);
   else
-    replace_postgresql(wanted, folder / manifest.modules.front().file, suffix, progress);
+    replace_postgresql(wanted, database, folder, kept, progress);
   replace_archive(wanted, archive, folder, kept);
   restored.gone = align_cursors(nodes);
   fs::remove(database.folder / unfinished_restore_name);
-  if (database.engine == Engine::postgresql)
-    restored.kept = "schemas named like " + wanted.front()->module() + "_" + suffix;
-  else if (fs::exists(kept))
-    restored.kept = kept.string();
+  if (fs::exists(kept)) restored.kept = kept.string();
   return restored;
 }
 

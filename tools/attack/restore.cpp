@@ -22,9 +22,11 @@ void wait_for_placed(const Ledger& ledger, std::int64_t count) {
 
 // A shop in a folder, or a database, of its own, to restore into.
 struct Fresh {
-  Fresh(const Run& run, const std::filesystem::path& data) : database(run.engine == "postgresql" ? std::optional<live::PostgresqlDatabase>(std::in_place) : std::nullopt), shop(run.program, data, settings()) {}
-  live::Variables settings() const {
-    return database ? live::Variables{{"POLYSHOP_DATABASE_ENGINE", "postgresql"}, {"POLYSHOP_DATABASE_URL", database->url()}} : live::Variables{};
+  Fresh(const Run& run, const std::filesystem::path& data) : shop(run.program, data, {}) {
+    if (run.engine != "postgresql") return;
+    database.emplace();
+    for (const auto& [variable, value] : database->settings()) shop.set(variable, value);
+    shop.command({"provision", "--execute"});
   }
   std::optional<live::PostgresqlDatabase> database;
   live::Shop shop;
@@ -102,7 +104,7 @@ void restore_while_selling(Run& run) {
     check_orders(run, fresh.shop.port(), acknowledged);
     fresh.shop.stop();
 
-    flip_a_byte(backup / (run.engine == "sqlite" ? "payment.db" : "polyshop.dump"));
+    flip_a_byte(backup / (run.engine == "sqlite" ? "payment.db" : "payment.sql"));
     expect(run, "restoring a damaged backup", refusal_of(fresh.shop, {"restore", backup.string()}), "its checksum is another. Nothing was changed");
     std::filesystem::remove(backup / "manifest.json");
     expect(run, "restoring a backup that was not finished", refusal_of(fresh.shop, {"restore", backup.string()}), "it is no backup");

@@ -12,18 +12,19 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 
+#include "kernel/db/connection_string.hpp"
 #include "kernel/types/problem.hpp"
 
 namespace polyshop::db {
 namespace {
 
 // This process's environment with how to connect, as libpq reads it there.
-std::vector<std::string> environment_for(const std::string& url) {
+std::vector<std::string> environment_for(const SessionOptions& as) {
   std::vector<std::string> environment;
   for (char** at = environ; *at; ++at)
-    if (!std::string_view(*at).starts_with("PG")) environment.emplace_back(*at);
-  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree);
-  if (!options) throw Problem::invalid("bad_setting", "database.url is not how to connect to PostgreSQL.");
+    if (!std::string_view(*at).starts_with("PG") || std::string_view(*at).starts_with("PGPASSFILE=")) environment.emplace_back(*at);
+  const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options(PQconninfoParse(with_password(as.target, as.password_file).c_str(), nullptr), &PQconninfoFree);
+  if (!options) throw Problem::invalid("bad_connection_string", "database.url is not how to connect to PostgreSQL.");
   for (const auto* option = options.get(); option->keyword; ++option)
     if (option->val && option->envvar) environment.push_back(fmt::format("{}={}", option->envvar, option->val));
   return environment;
@@ -36,9 +37,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-void run(const std::string& url, std::vector<std::string> arguments) {
+void run(const SessionOptions& as, std::vector<std::string> arguments) {
   const auto tool = arguments.front();
-  auto environment = environment_for(url);
+  auto environment = environment_for(as);
   std::array<int, 2> said{};
   if (::pipe2(said.data(), O_CLOEXEC) != 0) throw Problem(500, "no_pipe", fmt::format("{} cannot be run: {}.", tool, std::strerror(errno)));
   posix_spawn_file_actions_t actions;
@@ -74,22 +75,17 @@ void run(const std::string& url, std::vector<std::string> arguments) {
   throw Problem::conflict("tool_failed", fmt::format("{} failed: {}", tool, text.empty() ? "it was ended" : text));
 }
 
-std::vector<std::string> with_schemas(std::vector<std::string> arguments, const std::vector<std::string>& schemas) {
-  for (const auto& schema : schemas) arguments.push_back("--schema=" + schema);
-  return arguments;
-}
-
 }  // namespace
 
-void dump_schemas(const std::string& url, const std::vector<std::string>& schemas, const std::string& snapshot, const std::filesystem::path& file) {
-  run(url, with_schemas({"pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--snapshot=" + snapshot, "--file=" + file.string()}, schemas));
+void dump_schema(const SessionOptions& as, const std::string& snapshot, const std::filesystem::path& file) {
+  // By tables, which are all there is: the schema itself and who may use it belong to the place, not to the data.
+  std::vector<std::string> arguments{"pg_dump", "--no-owner", "--no-privileges", "--table=" + as.schema + ".*", "--file=" + file.string()};
+  if (!snapshot.empty()) arguments.push_back("--snapshot=" + snapshot);
+  run(as, std::move(arguments));
 }
 
-void load_schemas(const std::string& url, const std::vector<std::string>& schemas, const std::filesystem::path& file) {
-  // pg_restore connects nowhere unless it is told a database; an empty connection string takes all of it from the environment.
-  auto arguments = with_schemas({"pg_restore", "--dbname=", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"}, schemas);
-  arguments.push_back(file.string());
-  run(url, std::move(arguments));
+void load_schema(const SessionOptions& as, const std::string& statement, const std::filesystem::path& file) {
+  run(as, {"psql", "--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", "--command=" + statement, "--file=" + file.string()});
 }
 
 }  // namespace polyshop::db
