@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernel/db/tx.hpp"
+#include "bus/event.hpp"
 
 namespace polyshop::bus {
 
@@ -23,7 +23,8 @@ struct Marks {
 BOOST_DESCRIBE_STRUCT(Marks, (), (epoch, head, cursors, migrations))
 
 Marks read_marks(Tx& tx);
-void set_epoch(Tx& tx, std::int64_t epoch);
+LogEpoch epoch_since(Tx& tx, std::int64_t epoch);
+void begin_epoch(Tx& tx, std::int64_t epoch);  // after what the log holds now
 void set_cursor(Tx& tx, const CursorMark& cursor);
 
 }  // namespace polyshop::bus

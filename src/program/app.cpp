@@ -88,7 +88,7 @@ App::App(Config& config, std::filesystem::path data)
       search_(platform_, catalog_.node(), pricing_.node(), inventory_.node()),
       notification_(platform_, order_.node(), order_.facade()),
       webhook_(platform_, platform_.nodes),
-      backups_(platform_.nodes, database_.folder / archive_name) {
+      backups_(platform_.nodes, archive_folder()) {
   add_control_routes();
   add_event_routes(http::ModuleRoutes(routes_, "events"), facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));
   server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, cache_, clock_, metrics_);
@@ -158,8 +158,10 @@ void App::stop() {
   if (std::exchange(is_running_, false)) std::filesystem::remove(data_ / running_file);
 }
 
+std::filesystem::path App::archive_folder() const { return platform_.events.archive.empty() ? database_.folder / archive_name : platform_.events.archive; }
+
 Restored App::restore(const std::filesystem::path& folder, const std::vector<std::string>& modules, const OnProgress& progress) {
-  return polyshop::restore(platform_.nodes, database_, database_.folder / archive_name, folder, modules, progress);
+  return polyshop::restore(platform_.nodes, database_, archive_folder(), folder, modules, progress);
 }
 
 Facades App::facades() {

@@ -55,6 +55,7 @@ class App {
 
  private:
   void add_control_routes();
+  std::filesystem::path archive_folder() const;
   bool is_running_ = false;
   Config& config_;
   const std::filesystem::path data_;

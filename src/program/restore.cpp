@@ -105,7 +105,7 @@ void replace_sqlite(const std::vector<bus::Node*>& nodes, const DatabaseOptions&
     copy.migrate();
     const auto before = fs::exists(node->db.file()) ? epoch_in(node->db.session_options(true)) : 0;
     const auto epoch = std::max(epoch_in(copy.session_options(true)), before) + 1;
-    change(copy.session_options(false), [&](Tx& tx) { bus::set_epoch(tx, epoch); });
+    change(copy.session_options(false), [&](Tx& tx) { bus::begin_epoch(tx, epoch); });
   }
   sync_folder(staging);
   begin_replacing(database.folder);
@@ -152,7 +152,7 @@ void replace_postgresql(const std::vector<bus::Node*>& nodes, const DatabaseOpti
     progress({"loading " + module, 0, 0});
     db::load_schema(owner, drop, folder / (module + ".sql"));
     node->db.migrate();
-    change(node->db.session_options(false), [&](Tx& tx) { bus::set_epoch(tx, std::max(bus::read_marks(tx).epoch, before) + 1); });
+    change(node->db.session_options(false), [&](Tx& tx) { bus::begin_epoch(tx, std::max(bus::read_marks(tx).epoch, before) + 1); });
   }
 }
 
