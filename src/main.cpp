@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   add_provision(program, line);
   add_modules(program, line);
   add_events(program, line);
+  add_backup(program, line);
   add_describe(program, line);
   log::configure(log::Format::automatic, log::Level::warning);
   try {

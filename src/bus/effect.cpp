@@ -14,6 +14,8 @@ struct Due {
 };
 BOOST_DESCRIBE_STRUCT(Due, (), (id, kind, data, attempts))
 
+constexpr Timestamp lease_ms = 60'000;  // after which another instance may take it up
+
 Timestamp backoff_ms(std::int64_t attempts) { return std::min<Timestamp>(500LL << std::min<std::int64_t>(attempts, 12), 900'000); }
 
 }  // namespace
@@ -28,12 +30,12 @@ Call Effects::call() const {
 }
 
 void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
-  const auto& handler = handlers_.at(kind);
+  if (!handlers_.contains(kind)) die("an effect of the kind " + kind + " has no handler");
   const auto due = tx.now() + delay_ms;
   // The row is written as taken by this process: it is performed right after the commit, without a look at the table.
   tx.exec(R"(INSERT INTO effect (id, kind, state, data, result, attempts, failure, due_ms, lease_until_ms, created_ms)
              VALUES (:id, :kind, 'due', :data, '', :attempts, '', :due, :lease, :now))"_sql,
-          id, kind, data, delay_ms ? 0 : 1, due, delay_ms ? 0 : tx.now() + handler.lease_ms, tx.now());
+          id, kind, data, delay_ms ? 0 : 1, due, delay_ms ? 0 : tx.now() + lease_ms, tx.now());
   failpoint::reach("effect.enqueued", kind);
   if (delay_ms) return;
   tx.after_commit([this, kind, id, data] {
@@ -50,7 +52,7 @@ bool Effects::take_due() {
                                         R"(UPDATE effect SET attempts = attempts + 1, lease_until_ms = :lease
                                            WHERE id IN (SELECT id FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now ORDER BY due_ms LIMIT 50 FOR UPDATE SKIP LOCKED)
                                            RETURNING id, kind, data, attempts)"_postgresql),
-                             tx.now() + 60'000, tx.now());
+                             tx.now() + lease_ms, tx.now());
     return rows;
   });
   for (const auto& row : due) perform(row.kind, row.id, row.data, row.attempts);
@@ -96,8 +98,9 @@ void Effects::record(const std::string& kind, const std::string& id, const std::
   if (result.kind == EffectResult::Kind::again && attempts >= handler.attempts_max) result.kind = EffectResult::Kind::failed;
   database_.write(call(), [&](Tx& tx) {
     if (result.kind == EffectResult::Kind::again) {
-      tx.exec("UPDATE effect SET due_ms = :due, lease_until_ms = 0, failure = :failure WHERE id = :id AND state = 'due'"_sql,
-              tx.now() + (result.again_after_ms ? result.again_after_ms : backoff_ms(attempts)), log::redacted(result.text), id);
+      // Not where somebody else performs it by now, because this took longer than the lease.
+      tx.exec("UPDATE effect SET due_ms = :due, lease_until_ms = 0, failure = :failure WHERE id = :id AND state = 'due' AND attempts = :attempts"_sql,
+              tx.now() + (result.again_after_ms ? result.again_after_ms : backoff_ms(attempts)), log::redacted(result.text), id, attempts);
       return;
     }
     const bool is_done = result.kind == EffectResult::Kind::done;

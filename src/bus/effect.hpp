@@ -29,7 +29,6 @@ class Effects {
     // Records what came of it; exactly once, in the transaction that ends the row. After the last attempt `result` is failed.
     std::function<void(Tx& tx, const std::string& id, const std::string& data, const EffectResult& result)> record;
     std::int64_t attempts_max = 10;
-    Timestamp lease_ms = 60'000;  // after which another instance may take it up
   };
 
   Effects(Database& database, Workers& workers) : database_(database), workers_(workers) {}

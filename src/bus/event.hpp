@@ -39,6 +39,13 @@ EventKind event_kind() {
           [](std::string_view data) { return json::to_text(json::from_text<E>(data, json::Mode::strict)); }};
 }
 
+// A restore takes a log back and begins an epoch of it.
+struct LogEpoch {
+  std::int64_t epoch = 1;
+  std::int64_t common = std::numeric_limits<std::int64_t>::max();  // the last position that is the same event as in the epoch that was asked from
+};
+BOOST_DESCRIBE_STRUCT(LogEpoch, (), (epoch, common))
+
 // Another module's log, as a subscription reads it: in this process, or over HTTP.
 class Source {
  public:
@@ -48,6 +55,7 @@ class Source {
   virtual bool may_publish(std::string_view event_name) const = 0;
   virtual std::vector<Event> read_after(std::int64_t position, std::size_t count_max) = 0;
   virtual std::int64_t head() = 0;
+  virtual LogEpoch epoch_since(std::int64_t epoch) = 0;
   // Calls back, from any thread, when something may have been added.
   virtual void on_append(std::function<void()> wake) = 0;
 };

@@ -1,5 +1,6 @@
 #include "bus/log.hpp"
 
+#include "bus/marks.hpp"
 #include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::bus {
@@ -95,6 +96,10 @@ std::vector<Event> Log::list_before(const Call& call, std::int64_t position, std
 
 std::optional<Event> Log::find(const Call& call, const std::string& id) {
   return database_.read(call, [&](Tx& tx) { return tx.find<Event>("SELECT position, id, name, aggregate, version, time_ms, actor, trace, data FROM event_log WHERE id = :id"_sql, id); });
+}
+
+LogEpoch Log::epoch_since(std::int64_t epoch) {
+  return database_.read(reading(), [&](Tx& tx) { return bus::epoch_since(tx, epoch); });
 }
 
 std::int64_t Log::head() { return extent().last; }

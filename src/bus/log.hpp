@@ -26,6 +26,7 @@ class Log final : public db::EventSink, public Source {
   // Events that are no longer in the log come from the archive, where it has them.
   std::vector<Event> read_after(std::int64_t position, std::size_t count_max) override;
   std::int64_t head() override;
+  LogEpoch epoch_since(std::int64_t epoch) override;
   void on_append(std::function<void()> wake) override { wakes_.push_back(std::move(wake)); }
 
   std::optional<Event> find(const Call& call, const std::string& id);  // in the log

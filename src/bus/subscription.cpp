@@ -14,11 +14,12 @@ constexpr std::int64_t attempts_max = 10;  // over about 17 minutes; then dead u
 constexpr std::int64_t begun_max = 3;      // processes that may end with an event
 
 struct Place {
+  std::int64_t epoch = 1;
   std::int64_t position = 0;
   SubscriptionState state = SubscriptionState::running;
   std::string reason;
 };
-BOOST_DESCRIBE_STRUCT(Place, (), (position, state, reason))
+BOOST_DESCRIBE_STRUCT(Place, (), (epoch, position, state, reason))
 
 struct Parked {
   std::int64_t position = 0;
@@ -75,13 +76,21 @@ Call Subscription::call_about(const Event& event) const {
 }
 
 std::optional<std::int64_t> Subscription::load_cursor() {
-  const auto find = [&](Tx& tx) { return tx.find<Place>("SELECT position, state, reason FROM subscription WHERE name = :name"_sql, name_); };
+  const auto find = [&](Tx& tx) { return tx.find<Place>("SELECT epoch, position, state, reason FROM subscription WHERE name = :name"_sql, name_); };
   auto place = consumer_.read(call(), find);
   if (!place) {
     const auto start = from_ == From::head ? source_.head() : 0;
     place = consumer_.write(call(), [&](Tx& tx) {
       tx.exec("INSERT INTO subscription (name, source, position) VALUES (:name, :source, :position) ON CONFLICT (name) DO NOTHING"_sql, name_, source_.module(), start);
       return find(tx);
+    });
+  }
+  if (const auto now = source_.epoch_since(place->epoch); now.epoch != place->epoch) {
+    if (place->position > now.common)
+      log::warning("the log of a source was restored to an earlier state; what was taken of it since is gone there", {{"subscription", name_}, {"from", now.common + 1}, {"to", place->position}});
+    consumer_.write(call(), [&](Tx& tx) {
+      tx.exec("UPDATE subscription SET epoch = :epoch, position = :position WHERE name = :name AND epoch = :before"_sql, now.epoch, std::min(place->position, now.common), name_, place->epoch);
+      place = find(tx);
     });
   }
   if (place->state == SubscriptionState::paused) return {};
@@ -339,7 +348,7 @@ SubscriptionRow Subscription::row() {
     row.failure = failure_;
   }
   consumer_.read(call(), [&](Tx& tx) {
-    if (const auto place = tx.find<Place>("SELECT position, state, reason FROM subscription WHERE name = :name"_sql, name_)) {
+    if (const auto place = tx.find<Place>("SELECT epoch, position, state, reason FROM subscription WHERE name = :name"_sql, name_)) {
       row.position = place->position;
       row.state = place->state;
       row.reason = place->reason;

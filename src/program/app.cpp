@@ -86,7 +86,9 @@ App::App(Config& config, std::filesystem::path data)
       payment_(platform_, cart_.facade()),
       order_(platform_, payment_.node(), cart_.facade(), inventory_.facade(), payment_.facade()),
       search_(platform_, catalog_.node(), pricing_.node(), inventory_.node()),
-      notification_(platform_, order_.node(), order_.facade()) {
+      notification_(platform_, order_.node(), order_.facade()),
+      webhook_(platform_, platform_.nodes),
+      backups_(platform_.nodes, archive_folder()) {
   add_control_routes();
   add_event_routes(http::ModuleRoutes(routes_, "events"), facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));
   server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, cache_, clock_, metrics_);
@@ -124,6 +126,8 @@ std::vector<Database::Migration> App::plan() {
 }
 
 void App::migrate(const std::function<void(const std::string&, const Database::Migration&)>& applied) {
+  if (std::filesystem::exists(data_ / unfinished_restore_name))
+    throw Problem(409, "restore_unfinished", fmt::format("A restore into {} has begun and not ended. Run polyshop restore again; what was there before is kept in a folder named replaced_... beside it.", data_.string()));
   check_places(platform_.nodes, shared_role_);
   for (auto* node : platform_.nodes)
     for (const auto& migration : node->db.migrate()) applied(node->module(), migration);
@@ -147,10 +151,17 @@ void App::serve() {
 
 void App::stop() {
   server_->stop();
+  backups_.stop();
   for (auto* node : platform_.nodes) node->stop();
   for (auto* node : platform_.nodes) node->db.close();
   hasher_.stop();
   if (std::exchange(is_running_, false)) std::filesystem::remove(data_ / running_file);
+}
+
+std::filesystem::path App::archive_folder() const { return platform_.events.archive.empty() ? database_.folder / archive_name : platform_.events.archive; }
+
+Restored App::restore(const std::filesystem::path& folder, const std::vector<std::string>& modules, const OnProgress& progress) {
+  return polyshop::restore(platform_.nodes, database_, archive_folder(), folder, modules, progress);
 }
 
 Facades App::facades() {
@@ -200,6 +211,12 @@ void App::add_control_routes() {
     if (wanted.arm) failpoint::arm(*wanted.arm);
     return counts;
   });
+  http::ModuleRoutes control(routes_, "control");
+  control.post("/internal/backups", "Begin a backup", http::control(), [this](const Call&, const http::Body<BackupWanted>& wanted) {
+    backups_.start(wanted.folder);
+    return backups_.standing();
+  });
+  control.get("/internal/backups", "How far the latest backup is", http::control(), [this](const Call&) { return backups_.standing(); });
   add_saga_routes({routes_, "bus"}, platform_.nodes);
   http::ModuleRoutes(routes_, "control").post("/internal/audit", "Check the promises", http::control(), [this](const Call&) { return audit(); });
 }

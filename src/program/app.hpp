@@ -16,8 +16,11 @@
 #include "modules/pricing/module.hpp"
 #include "modules/search/module.hpp"
 #include "modules/shipping/module.hpp"
+#include "modules/webhook/module.hpp"
 #include "program/audit.hpp"
+#include "program/backup.hpp"
 #include "program/facades.hpp"
+#include "program/restore.hpp"
 
 namespace polyshop {
 
@@ -40,6 +43,8 @@ class App {
 
   Facades facades();  // of every module, as the command line calls them
   AuditReport audit();
+  // Nothing is open. Throws Problem where the backup is not whole, or does not fit this release or its settings.
+  Restored restore(const std::filesystem::path& folder, const std::vector<std::string>& modules, const OnProgress& progress);
   // Arms what runtime.failpoints says. Throws Problem where it says anything and it is not allowed, and where the shop sells.
   void arm_failpoints(bool is_allowed);
   int port() const { return server_->port(); }
@@ -50,6 +55,7 @@ class App {
 
  private:
   void add_control_routes();
+  std::filesystem::path archive_folder() const;
   bool is_running_ = false;
   Config& config_;
   const std::filesystem::path data_;
@@ -79,7 +85,9 @@ class App {
   order::Module order_;
   search::Module search_;
   notification::Module notification_;
+  webhook::Module webhook_;
 
+  Backups backups_;
   std::unique_ptr<http::Server> server_;
 };
 

@@ -27,6 +27,7 @@ const std::vector<std::string>& all_permissions();
 void add_serve(CLI::App& program, CommandLine& line);      // serve, migrate
 void add_user(CLI::App& program, CommandLine& line);       // user create
 void add_saga(CLI::App& program, CommandLine& line);       // saga list|show|retry|skip|compensate|cancel
+void add_backup(CLI::App& program, CommandLine& line);     // backup, restore
 void add_import(CLI::App& program, CommandLine& line);     // import products|stock|customers
 void add_demo(CLI::App& program, CommandLine& line);       // demo
 void add_provision(CLI::App& program, CommandLine& line);  // provision

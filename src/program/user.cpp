@@ -39,7 +39,7 @@ std::string read_password() {
 const std::vector<std::string>& all_permissions() {
   static const std::vector<std::string> all{"auth.read",      "auth.write",      "customer.read", "customer.write", "catalog.read", "catalog.write", "pricing.read", "pricing.write",      "inventory.read",    "inventory.write",
                                             "shipping.read",  "shipping.write",  "payment.read",  "payment.write",  "order.read",   "order.write",   "notification.read", "notification.write", "sagas.read",        "sagas.write",
-                                            "events.read",    "events.write"};
+                                            "events.read",    "events.write",    "webhook.read",  "webhook.write"};
   return all;
 }
 

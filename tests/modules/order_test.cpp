@@ -10,6 +10,7 @@
 #include "../../src/modules/pricing/module.hpp"
 #include "../../src/modules/shipping/module.hpp"
 #include "ground.hpp"
+#include "kernel/security/token.hpp"
 #include "order/events.hpp"
 
 // From a cart to an order, with every module as it is.
@@ -19,6 +20,8 @@ namespace {
 using http::Method;
 using tests::Ground;
 using tests::on_each_engine;
+
+constexpr auto secret = "hook-secret";
 
 struct Shop {
   explicit Shop(Ground& ground)
@@ -87,6 +90,12 @@ struct Shop {
   // Background work runs on the modules' own threads here: the request waits for the provider as it does in the program.
   http::Response complete(const Shopper& shopper, const std::string& key) { return send(Method::post, shopper.cart + "/complete", {}, {{"Cart-Token", shopper.token}, {"Idempotency-Key", key}}); }
 
+  // What the provider says on its own about the authorization of the latest payment.
+  http::Response notice(const std::string& result) {
+    const auto body = fmt::format(R"({{"key":"{}.authorize","result":"{}"}})", payment.facade().export_payments(ground.as_system(), {}).back().id.view(), result);
+    return send(Method::post, "/v1/hooks/sandbox", body, {{"Sandbox-Signature", to_base64(hmac_sha256(secret, body))}});
+  }
+
   std::int64_t available() { return inventory.facade().get_availability(ground.as_system(), {{"LAMP"}})[0].available; }
   void audit() {
     for (const auto& finding : inventory.facade().audit(ground.as_system(), {})) CHECK_MESSAGE(finding.violations == 0, finding.check);
@@ -113,6 +122,7 @@ struct Shop {
 
 void running(const std::function<void(Shop&)>& body) {
   on_each_engine([&](Ground& ground) {
+    ground.platform().config = Config::load({}, {}, {{"payment.sandbox_webhook_secret", secret}});
     Shop shop(ground);
     shop.start();
     body(shop);
@@ -211,6 +221,72 @@ TEST_CASE("an unknown outcome is asked for and comes to one end") {
     time.request_stop();
     CHECK(answer.status == 201);
     CHECK(shop.available() == 4);
+  });
+}
+
+TEST_CASE("the provider's notice and the clients' calls join one saga, whichever comes first") {
+  running([](Shop& shop) {
+    for (const bool approved : {true, false, true, true}) {
+      const auto shopper = shop.fill(1);
+      shop.pay_with(shopper, "tok_require_action");
+      const auto before = shop.available();
+      const auto pending = shop.complete(shopper, "k");
+      CHECK(pending.status == 202);
+      CHECK(pending.body.find("payment_action") != std::string::npos);
+      CHECK(shop.available() == before - 1);
+      {
+        std::vector<std::jthread> threads;
+        for (const auto* key : {"k", "other"}) threads.emplace_back([&, key] { shop.complete(shopper, key); });
+        for (int i = 0; i < 2; ++i) threads.emplace_back([&] { CHECK(shop.notice(approved ? "approved" : "declined").status == 204); });
+      }
+      auto answer = shop.complete(shopper, "k");
+      const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while ((answer.status == 202 || Shop::member(answer, "code") == "in_flight") && std::chrono::steady_clock::now() < give_up) {
+        std::this_thread::yield();
+        answer = shop.complete(shopper, "k");
+      }
+      CHECK(answer.status == (approved ? 201 : 402));
+      CHECK(shop.available() == before - (approved ? 1 : 0));
+      const auto again = shop.complete(shopper, "k");
+      CHECK(again.status == answer.status);
+      CHECK(again.body == answer.body);
+    }
+    const auto orders = shop.order.facade().export_orders(shop.ground.as_system(), {});
+    CHECK(std::ranges::count(orders, OrderState::placed, &OrderMoney::state) == 3);
+    std::int64_t captured = 0;
+    for (const auto& payment : shop.payment.facade().export_payments(shop.ground.as_system(), {})) captured += payment.captured;
+    CHECK(captured == 3 * (1999 + 490));
+  });
+}
+
+TEST_CASE("a cart whose checkout was forgotten long ago still answers its order") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(1);
+    shop.pay_with(shopper, "tok_approve");
+    const auto placed = shop.complete(shopper, "k");
+    REQUIRE(placed.status == 201);
+    shop.ground.clock().advance(31LL * 24 * 3600'000);
+    shop.order.node().sagas.forget_ended(30LL * 24 * 3600'000);
+    const auto again = shop.complete(shopper, "another");
+    CHECK(again.status == 200);
+    CHECK(again.body == placed.body);
+  });
+}
+
+TEST_CASE("a cancellation that failed does not speak for the checkout") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(1);
+    shop.pay_with(shopper, "tok_refund_decline");
+    const auto placed = shop.complete(shopper, "k");
+    REQUIRE(placed.status == 201);
+    auto staff = shop.ground.as_staff({"order.write"});
+    staff.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto cancelled = shop.ground.send(Method::post, "/v1/admin/orders/" + Shop::member(placed, "id") + "/cancellations", R"({"reason":"no"})", staff, {{"Idempotency-Key", "c"}});
+    CHECK(Shop::member(cancelled, "code") == "refund_failed");
+    const auto again = shop.complete(shopper, "another");
+    CHECK(again.status == 200);
+    CHECK(Shop::member(again, "id") == Shop::member(placed, "id"));
+    CHECK(Shop::member(again, "state") == "placed");
   });
 }
 

@@ -63,7 +63,7 @@ expect 0 -- audit
 # One role for all, and a superuser at that: only where somebody says that it is development.
 shared=(POLYSHOP_DATABASE_URL="$server dbname=$name" POLYSHOP_DATABASE_MIGRATE_URL= POLYSHOP_DATABASE_PASSWORD_FILE=)
 expect 1 "${shared[@]}" -- serve
-says "11 modules ("
+says "12 modules ("
 says "set database.shared_role = true"
 expect 0 "${shared[@]}" POLYSHOP_DATABASE_SHARED_ROLE=true -- audit
 says "It is for development only"

@@ -26,6 +26,7 @@ const Test tests[] = {
     {"notices", "the provider's notices against the client's completions", true, race_of_notices},
     {"refunds", "cancellations against notices against refunds", true, race_of_refunds},
     {"expiry", "reservations that expire while they are paid", true, race_with_expiry},
+    {"restore", "backups while it sells, restored elsewhere", true, restore_while_selling},
 };
 
 // Runs a test with one seed and says what came of it; answers the number of failures.

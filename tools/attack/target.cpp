@@ -44,7 +44,7 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr auto modules = std::to_array<std::string_view>({"auth", "customer", "catalog", "pricing", "inventory", "shipping", "cart", "payment", "order", "search", "notification"});
+constexpr auto modules = std::to_array<std::string_view>({"auth", "customer", "catalog", "pricing", "inventory", "shipping", "cart", "payment", "order", "search", "notification", "webhook"});
 constexpr Timestamp lease_ms = 61'000;  // a little longer than that of whoever runs a saga or an effect
 
 live::Variables settings_of(const Target::Options& options, const std::optional<live::PostgresqlDatabase>& database) {

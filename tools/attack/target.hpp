@@ -52,7 +52,8 @@ class Target {
   std::string url() const { return database_->url(); }  // of PostgreSQL
   const std::string& engine() const { return options_.engine; }
   const std::filesystem::path& data() const { return options_.data; }
-  live::Staff staff() const { return {port(), staff_email, password_}; }
+  live::Staff staff() const { return staff_of(port()); }
+  live::Staff staff_of(int port) const { return {port, staff_email, password_}; }  // of another shop with the same staff
 
   // Arms failpoints of the serving process, in place of what was armed; answers how often each had acted until now.
   std::map<std::string, std::int64_t> arm(const std::string& failpoints);

@@ -47,5 +47,6 @@ void race_of_completions(Run& run);
 void race_of_notices(Run& run);
 void race_of_refunds(Run& run);
 void race_with_expiry(Run& run);
+void restore_while_selling(Run& run);
 
 }  // namespace polyshop::attack

@@ -1,0 +1,28 @@
+#include "module.hpp"
+
+namespace polyshop::webhook {
+namespace {
+
+bool allows_private(Config& config) {
+  return config.boolean("webhook.allow_private", false, "Whether webhooks may also go to addresses that are not the internet's, such as this machine, and over http://. For development and tests: whoever may name an endpoint could reach what only this machine can.");
+}
+
+}  // namespace
+
+Module::Module(Platform& platform, std::vector<bus::Node*> sources)
+    : node_(platform, "webhook"), allow_private_(allows_private(platform.config)), endpoints_(node_, allow_private_), deliveries_(node_, {.allow_private = allow_private_}) {
+  for (auto* source : sources) {
+    if (source->log.kinds().empty()) continue;
+    auto& events = node_.subscribe(*source, bus::From::head);
+    for (const auto& [type, kind] : source->log.kinds()) {
+      endpoints_.know(type);
+      events.handle(type, {nullptr, [this](Tx& tx, const bus::Event& event, const std::any&) { deliveries_.queue(tx, event); }});
+    }
+  }
+  add_routes(node_.routes(), endpoints_, deliveries_);
+}
+
+// Answers that are being taken still need what goes before the node does.
+Module::~Module() { node_.workers.stop(); }
+
+}  // namespace polyshop::webhook
