@@ -87,8 +87,8 @@ App::App(Config& config, std::filesystem::path data)
       order_(platform_, payment_.node(), cart_.facade(), inventory_.facade(), payment_.facade()),
       search_(platform_, catalog_.node(), pricing_.node(), inventory_.node()),
       notification_(platform_, order_.node(), order_.facade()),
-      webhook_(platform_, platform_.nodes),
-      backups_(platform_.nodes, archive_folder()) {
+      webhook_(platform_) {
+  webhook_.tell_of(platform_.nodes);  // whichever there are
   add_control_routes();
   add_event_routes(http::ModuleRoutes(routes_, "events"), facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));
   server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, cache_, clock_, metrics_);

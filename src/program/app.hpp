@@ -87,7 +87,7 @@ class App {
   notification::Module notification_;
   webhook::Module webhook_;
 
-  Backups backups_;
+  Backups backups_{platform_.nodes, archive_folder()};
   std::unique_ptr<http::Server> server_;
 };
 

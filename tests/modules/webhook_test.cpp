@@ -50,7 +50,8 @@ struct Stall {
     ground.platform().config = Config::load({}, {}, {{"webhook.allow_private", allow_private ? "true" : "false"}});
     source.emplace(ground.platform(), "stall");
     source->publishes<Sold, Opened>();
-    hooks.emplace(ground.platform(), std::vector<bus::Node*>{&*source});
+    hooks.emplace(ground.platform());
+    hooks->tell_of({&*source});
     ground.open();
     ground.deliver_events();
   }

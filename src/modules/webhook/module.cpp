@@ -9,8 +9,12 @@ bool allows_private(Config& config) {
 
 }  // namespace
 
-Module::Module(Platform& platform, std::vector<bus::Node*> sources)
+Module::Module(Platform& platform)
     : node_(platform, "webhook"), allow_private_(allows_private(platform.config)), endpoints_(node_, allow_private_), deliveries_(node_, {.allow_private = allow_private_}) {
+  add_routes(node_.routes(), endpoints_, deliveries_);
+}
+
+void Module::tell_of(const std::vector<bus::Node*>& sources) {
   for (auto* source : sources) {
     if (source->log.kinds().empty()) continue;
     auto& events = node_.subscribe(*source, bus::From::head);
@@ -19,7 +23,6 @@ Module::Module(Platform& platform, std::vector<bus::Node*> sources)
       events.handle(type, {nullptr, [this](Tx& tx, const bus::Event& event, const std::any&) { deliveries_.queue(tx, event); }});
     }
   }
-  add_routes(node_.routes(), endpoints_, deliveries_);
 }
 
 // Answers that are being taken still need what goes before the node does.

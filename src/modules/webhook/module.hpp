@@ -7,9 +7,10 @@ namespace polyshop::webhook {
 // Events for the outside: who wants to be told of which, and what became of telling them.
 class Module {
  public:
-  // Of the events that the sources publish.
-  Module(Platform& platform, std::vector<bus::Node*> sources);
+  explicit Module(Platform& platform);
   ~Module();
+  // Of the events that those publish; before anything is opened.
+  void tell_of(const std::vector<bus::Node*>& sources);
   bus::Node& node() { return node_; }
 
  private:
