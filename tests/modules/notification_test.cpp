@@ -522,9 +522,9 @@ TEST_CASE("settings that mails could not leave by are refused at start") {
   Ground ground(Engine::sqlite);
   for (const auto& one : cases) {
     CAPTURE(one.setting);
-    auto platform = ground.platform();
+    auto& platform = ground.platform();
     Config config = Config::load({}, {}, one.settings);
-    Platform configured{config, platform.metrics, platform.clock, platform.routes, platform.hasher, platform.database, platform.binding};
+    Platform configured{config, platform.metrics, platform.clock, platform.routes, platform.cache, platform.hasher, platform.database, platform.binding};
     if (!one.has_folder) configured.database.folder.clear();
     std::string pointer;
     try {
