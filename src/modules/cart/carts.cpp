@@ -217,7 +217,7 @@ Cart Carts::claim(const Call& call, const CartKey& key) {
 
 void Carts::complete(const Call& call, const CompleteCart& wanted) {
   node_.db.write(call, [&](Tx& tx) {
-    if (!store::complete(tx, wanted.id, wanted.order_id)) throw Problem::conflict("cart_completed", "The cart was completed by another order.");
+    if (!store::complete(tx, wanted.id, wanted.order_id, tx.now() + settings_.completed_kept_ms)) throw Problem::conflict("cart_completed", "The cart was completed by another order.");
   });
 }
 

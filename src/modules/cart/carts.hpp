@@ -68,6 +68,7 @@ class Carts {
   };
   struct Settings {
     Timestamp abandoned_after_ms;
+    Timestamp completed_kept_ms;  // so long a guest's token opens the order
     Currency currency;
   };
   Carts(bus::Node& node, Others others, Settings settings) : node_(node), others_(std::move(others)), settings_(settings) {}

@@ -6,6 +6,7 @@ namespace {
 Carts::Settings settings_of(Config& config) {
   Carts::Settings settings;
   settings.abandoned_after_ms = 1000 * config.integer("cart.abandoned_after_s", 30 * 24 * 3600, 60, 10 * 365 * 24 * 3600, "How long a cart that nobody touches is kept.");
+  settings.completed_kept_ms = 24LL * 3600 * 1000 * config.integer("cart.completed_kept_days", 365, 1, 3650, "How long the cart of an order is kept, and with it the Cart-Token by which a guest reads the order.");
   const auto code = config.text("cart.currency", "EUR", "The currency of carts that do not ask for another, as of ISO 4217.");
   const auto currency = Currency::parse(code);
   if (!currency) throw Problem::invalid("bad_setting", "cart.currency is \"" + code + "\"; give a currency as of ISO 4217, such as EUR.");

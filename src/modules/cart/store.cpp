@@ -24,8 +24,9 @@ void update_cart(Tx& tx, const CartRow& cart) {
           cart);
 }
 
-bool complete(Tx& tx, const CartId& id, const std::string& order_id) {
-  return tx.exec("UPDATE cart SET state = 'completed', order_id = :order, version = version + 1 WHERE id = :id AND (state = 'open' OR order_id = :order)"_sql, order_id, id) == 1;
+bool complete(Tx& tx, const CartId& id, const std::string& order_id, Timestamp expires_ms) {
+  return tx.exec("UPDATE cart SET state = 'completed', order_id = :order, version = version + 1, expires_ms = :expires WHERE id = :id AND (state = 'open' OR order_id = :order)"_sql, order_id, expires_ms,
+                 id) == 1;
 }
 
 void remove_cart(Tx& tx, const CartId& id) { tx.exec("DELETE FROM cart WHERE id = :id"_sql, id); }

@@ -39,7 +39,7 @@ void insert_cart(Tx& tx, const CartRow& cart);
 std::optional<CartRow> find_cart(Tx& tx, const CartId& id);
 bool touch(Tx& tx, const CartId& id, Timestamp expires_ms);  // takes the cart's row and raises its version; false where it is not open
 void update_cart(Tx& tx, const CartRow& cart);               // everything but version and state
-bool complete(Tx& tx, const CartId& id, const std::string& order_id);
+bool complete(Tx& tx, const CartId& id, const std::string& order_id, Timestamp expires_ms);
 void remove_cart(Tx& tx, const CartId& id);
 std::int64_t remove_expired(Tx& tx, Timestamp now, std::int64_t limit);
 std::optional<CartId> find_open_of_customer(Tx& tx, const auth::UserId& customer, const CartId& but_not);
