@@ -27,18 +27,19 @@ for archive in src/libpolyshop_kernel.a src/libpolyshop_bus.a tests/libtest_grou
 # The module's own sources, by Ninja: the checker reads from its log what the compiler has read.
 mapfile -t objects < <(ninja -t targets all | sed -n "s/^\(src\/.*module_${name}_objects.dir\/.*\.o\): .*/\1/p")
 [ ${#objects[@]} -ge 4 ] || fail "Ninja knows ${#objects[@]} sources of the module"
-schemas=$(ninja -t targets all | sed -n 's/^\(.*schemas\.cpp\.o\): .*/\1/p')
+schemas=$(ninja -t targets all | sed -n 's/^\(src\/.*polyshop_kernel.*schemas\.cpp\.o\): .*/\1/p')
 ninja --quiet "${objects[@]}" "$schemas" >&2 || fail "the module does not compile"
 ar r src/libpolyshop_kernel.a "$schemas" 2>/dev/null
-"$build/tools/ownership_check" --tree ownership/tree.txt --module $name --stamp "$copy/stamp" >&2 || fail "the checker refuses the module"
+"$build/tools/ownership_check" --tree "$PWD/ownership/tree.txt" --module $name --stamp "$copy/stamp" >&2 || fail "the checker refuses the module"
 
 # Its tests, and the program's list of modules. Ninja would first build everything those depend on.
 run_last() { ninja -t commands "$1" | tail -n 1 | bash >&2 || fail "$1 cannot be built"; }
 test_object=$(ninja -t targets all | sed -n "s/^\(tests\/.*${name}_test\.cpp\.o\): .*/\1/p")
 app_object=$(ninja -t targets all | sed -n 's/^\(src\/.*polyshop_program.dir\/program\/app\.cpp\.o\): .*/\1/p')
 run_last "$test_object" &
+tests=$!
 run_last "$app_object"
-wait $! || fail "the module's tests do not compile"
+wait $tests || fail "the module's tests do not compile"
 run_last "src/modules/libmodule_$name.a"
 run_last "tests/${name}_test"
 "tests/${name}_test" --no-intro >&2 || fail "the module's tests fail"
