@@ -41,8 +41,8 @@ State& state() {
   return *all;
 }
 
-// SQLite executes statements of its own within what it was asked for, such as those of full-text tables; they are not the
-// program's.
+// SQLite executes statements of its own within what it was asked for, such as those of full-text tables, and libpq is built of its
+// own functions; what they do then is not the program's.
 thread_local int within = 0;
 struct Within {
   Within() { ++within; }
@@ -252,13 +252,14 @@ int PQsendPrepare(PGconn* connection, const char* name, const char* sql, int cou
 
 PGresult* PQexecPrepared(PGconn* connection, const char* name, int count, const char* const* values, const int* lengths, const int* formats, int result_format) {
   static const auto pass = next<PGresult*(PGconn*, const char*, int, const char* const*, const int*, const int*, int)>("PQexecPrepared");
-  execute_prepared(connection, name, count, values);
+  if (within == 0) execute_prepared(connection, name, count, values);
+  const Within inner;
   return pass(connection, name, count, values, lengths, formats, result_format);
 }
 
 int PQsendQueryPrepared(PGconn* connection, const char* name, int count, const char* const* values, const int* lengths, const int* formats, int result_format) {
   static const auto pass = next<int(PGconn*, const char*, int, const char* const*, const int*, const int*, int)>("PQsendQueryPrepared");
-  execute_prepared(connection, name, count, values);
+  if (within == 0) execute_prepared(connection, name, count, values);
   return pass(connection, name, count, values, lengths, formats, result_format);
 }
 
