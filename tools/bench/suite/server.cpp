@@ -43,6 +43,11 @@ std::filesystem::path emptied(std::filesystem::path log) {
 
 Server::Server(const std::vector<std::string>& arguments, const live::Variables& variables, std::filesystem::path log, bool is_pinned) : log_(emptied(std::move(log))), process_(line_of(arguments, log_, is_pinned), variables) {}
 
+Server::~Server() {
+  process_.signal(SIGTERM);
+  process_.wait(std::chrono::seconds(2));
+}
+
 std::string Server::log() const {
   std::ifstream file(log_);
   return {std::istreambuf_iterator<char>(file), {}};

@@ -12,11 +12,13 @@ namespace polyshop::bench {
 constexpr int server_processor = 0;
 constexpr int generator_processor = 1;
 
-// A program that runs on the server's processor and writes what it says to a file. Killed where it still runs at the end.
+// A program that runs on the server's processor and writes what it says to a file. At the end it is told to stop where it still
+// runs, so that it can stop its own processes, and then killed.
 class Server {
  public:
   // On its processor alone, unless it shares all of them.
   Server(const std::vector<std::string>& arguments, const live::Variables& variables, std::filesystem::path log, bool is_pinned = true);
+  ~Server();
   pid_t process() const { return process_.id(); }
   std::string log() const;
   // Waits until the log has the text. Throws Problem with the log's end where the program ends first or takes over a minute.

@@ -65,7 +65,8 @@ void write(const std::string& line) {
   auto& all = state();
   std::fwrite(line.data(), 1, line.size(), all.out);
   std::fputc('\n', all.out);
-  std::fflush(all.out);
+  // At the end of a transaction, so that whoever waits for the shop to be idle sees what it did.
+  if (line.front() == 'C') std::fflush(all.out);
 }
 
 std::string line_of(char letter, const void* connection, const std::string& where) {
@@ -88,6 +89,9 @@ void write_control(const void* connection, const std::string& where, const std::
   append(line, text);
   write(line);
 }
+
+// SQLite's transactions may be controlled by texts or by statements.
+bool controls(const std::string& sql) { return sql.starts_with("BEGIN") || sql.starts_with("COMMIT") || sql.starts_with("SAVEPOINT") || sql.starts_with("RELEASE") || sql.starts_with("ROLLBACK"); }
 
 std::string file_of(sqlite3* connection) {
   const char* path = sqlite3_db_filename(connection, "main");
@@ -153,8 +157,12 @@ int sqlite3_step(sqlite3_stmt* statement) {
   if (is_new) {
     auto& all = state();
     const std::lock_guard lock(all.mutex);
+    const std::string sql = sqlite3_sql(statement);
     // Everything is changed before the first row is returned.
-    write_execution(connection, file_of(connection), sqlite3_stmt_readonly(statement) ? "r" : sqlite3_total_changes(connection) > before ? "w" : "u", sqlite3_sql(statement), all.bound[statement]);
+    if (controls(sql))
+      write_control(connection, file_of(connection), sql);
+    else
+      write_execution(connection, file_of(connection), sqlite3_stmt_readonly(statement) ? "r" : sqlite3_total_changes(connection) > before ? "w" : "u", sql, all.bound[statement]);
   }
   return code;
 }
