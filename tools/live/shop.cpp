@@ -65,6 +65,12 @@ PostgresqlDatabase::~PostgresqlDatabase() {
   }
 }
 
+void PostgresqlDatabase::copy(const PostgresqlDatabase& other) {
+  const auto session = connect(server_);
+  session->script("DROP DATABASE " + name_);
+  session->script("CREATE DATABASE " + name_ + " TEMPLATE " + other.name_);
+}
+
 Variables PostgresqlDatabase::settings() const {
   return {{"POLYSHOP_DATABASE_ENGINE", "postgresql"},
           {"POLYSHOP_DATABASE_URL", fmt::format("{} user={}_{{module}}", url(), name_)},

@@ -35,6 +35,8 @@ class PostgresqlDatabase {
   PostgresqlDatabase(const PostgresqlDatabase&) = delete;
   PostgresqlDatabase& operator=(const PostgresqlDatabase&) = delete;
   void keep() { kept_ = true; }
+  // Becomes what another one is, which nobody may be connected to, and which is dropped later than this one: the copy has its roles.
+  void copy(const PostgresqlDatabase& other);
   std::string url() const { return server_ + " dbname=" + name_; }  // the administrator's
   // What lets a shop run in it with two roles a module, once it has run provision --execute.
   Variables settings() const;

@@ -28,7 +28,6 @@ class Staff {
   void offer_free_delivery(Currency currency);
   void for_each_stock_level(const std::function<void(const StockLevel&)>& visit);
   std::vector<Reservation> open_reservations();  // the first hundred
-  const std::string& token() const { return token_; }  // of the session
 
   // As Connection::send, with a staff session.
   http::ClientResponse send(http::Method method, const std::string& target, const std::string& body = {});

@@ -86,7 +86,7 @@ int run(const Options& options) {
   const auto loads = loads_of(options);
   const auto currency = Currency::parse(options.currency);
   if (!currency) throw Problem::invalid("unknown_currency", fmt::format("--currency {} is no currency in use as of ISO 4217; write three capitals such as EUR.", options.currency));
-  if (options.processor) pin_to(*options.processor);
+  if (options.processor) pin_to({*options.processor});
   const auto goods = find_goods(options.port, *currency, options.country, options.products);
   Ground ground{goods, Choice(goods.products.size(), options.zipf)};
   ground.random.seed(options.seed);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -85,11 +86,11 @@ MachineUsage machine_usage() {
   return {(times[0] + times[1] + times[2] + times[5] + times[6]) / ticks(), times[7] / ticks()};
 }
 
-void pin_to(int processor) {
+void pin_to(const std::vector<int>& processors) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(processor), &set);
-  if (::sched_setaffinity(0, sizeof set, &set) != 0) throw Problem::invalid("no_processor", fmt::format("Nothing can be bound to processor {}: {}.", processor, std::system_category().message(errno)));
+  for (const auto processor : processors) CPU_SET(static_cast<std::size_t>(processor), &set);
+  if (::sched_setaffinity(0, sizeof set, &set) != 0) throw Problem::invalid("no_processor", fmt::format("Nothing can be bound to processor {}: {}.", fmt::join(processors, ", "), std::system_category().message(errno)));
 }
 
 }  // namespace polyshop::load

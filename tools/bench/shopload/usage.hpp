@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -22,7 +23,7 @@ struct MachineUsage {
 };
 MachineUsage machine_usage();
 
-// Binds the calling thread, and what it starts from now on, to a processor. Throws Problem where there is no such one.
-void pin_to(int processor);
+// Binds the calling thread, and what it starts from now on, to processors. Throws Problem where there is no such one.
+void pin_to(const std::vector<int>& processors);
 
 }  // namespace polyshop::load

@@ -3,13 +3,16 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "kernel/json/codec.hpp"
 
 namespace polyshop::bench {
 
 BOOST_DESCRIBE_STRUCT(Figure, (), (name, what, unit, limit_name, bound, is_at_least, values, limits, server_us, limit_us, missing, notes))
-BOOST_DESCRIBE_STRUCT(Report, (), (commit, began, machine, disturbed, figures))
+BOOST_DESCRIBE_STRUCT(CurvePoint, (), (offered, achieved, p50_ms, p99_ms))
+BOOST_DESCRIBE_STRUCT(Curve, (), (name, unit, points))
+BOOST_DESCRIBE_STRUCT(Report, (), (commit, began, machine, is_forced, disturbed, figures, curves))
 
 namespace {
 
@@ -68,7 +71,9 @@ std::string table_of(const Report& report) {
 }
 
 std::string markdown_of(const Report& report) {
-  std::string out = "| figure | value | limit | result | wanted | reached | CPU us, ours / limit |\n|---|---|---|---|---|---|---|\n";
+  auto out = fmt::format("Commit {}, {}. {}.\n\n", report.commit, report.began, fmt::join(report.machine, "; "));
+  if (report.is_forced) out += "**The machine was busy with something else**, so these figures are lower than they would be, and more scattered.\n\n";
+  out += "| figure | value | limit | result | wanted | reached | CPU us, ours / limit |\n|---|---|---|---|---|---|---|\n";
   for (const auto& figure : report.figures) {
     if (!figure.missing.empty()) {
       out += fmt::format("| {} | | | missing | {} | | {} |\n", figure.what, wanted_text(figure), figure.missing);

@@ -32,11 +32,32 @@ struct Figure {
   bool is_reached() const;
 };
 
+// What became of a rate that was offered.
+struct CurvePoint {
+  double offered = 0;   // visits a second
+  double achieved = 0;
+  double p50_ms = 0;    // of requests
+  double p99_ms = 0;
+};
+struct Curve {
+  std::string name;
+  std::string unit;
+  std::vector<CurvePoint> points{};
+};
+
+// What a group of figures comes to.
+struct Findings {
+  std::vector<Figure> figures;
+  std::vector<Curve> curves{};
+};
+
 struct Report {
   std::vector<Figure> figures;
+  std::vector<Curve> curves;
   std::string commit;
   std::vector<std::string> machine;   // processor, kernel, versions: a line each
   std::vector<std::string> disturbed; // when something else kept the machine busy
+  bool is_forced = false;             // reported although it was disturbed
   std::string began;
 };
 

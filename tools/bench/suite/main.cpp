@@ -5,9 +5,14 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "kernel/runtime/clock.hpp"
 #include "kernel/types/problem.hpp"
 #include "shopload/usage.hpp"
+#include "suite/curve.hpp"
+#include "suite/machine.hpp"
+#include "suite/profile.hpp"
 #include "suite/suite.hpp"
 
 namespace polyshop::bench {
@@ -16,24 +21,104 @@ namespace {
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
-struct Line {
-  Options options;
-  bool force = false;
-  std::vector<std::string> groups;
-  std::int64_t products = 1'000;
-  std::filesystem::path folder;
+struct Group {
+  std::string name;
+  Findings (*measure)(Bench& bench);
 };
 
+const std::vector<Group>& groups() {
+  static const std::vector<Group> all{{"reading", measure_reading}, {"search", measure_search}, {"checkout", measure_checkout}, {"checkout-postgresql", measure_checkout_postgresql}, {"flash", measure_flash},
+                                      {"slow-module", measure_slow_module}, {"resources", measure_resources}, {"growth", measure_growth}};
+  return all;
+}
+
+std::vector<std::string> group_names() {
+  std::vector<std::string> names;
+  for (const auto& group : groups()) names.push_back(group.name);
+  return names;
+}
+
+struct Line {
+  Options options;
+  std::vector<std::string> groups;
+  bool force = false;
+  bool publishes = false;
+  std::filesystem::path out;
+  std::int64_t products = 1'000;
+  std::filesystem::path folder;
+  std::string scenario;
+  bool without_cache = false;
+};
+
+void write(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream out(file, std::ios::trunc);
+  out << text;
+  if (!out.flush()) throw Problem::unavailable("writing_failed", fmt::format("{} cannot be written. Name another folder with --out.", file.string()));
+}
+
+std::string file_of(const Curve& curve) {
+  auto name = curve.name + ".svg";
+  std::ranges::replace(name, ' ', '-');
+  return name;
+}
+
+void write_all(const std::filesystem::path& folder, const Report& report) {
+  std::filesystem::create_directories(folder);
+  write(folder / "results.json", json_of(report) + "\n");
+  write(folder / "results.md", markdown_of(report));
+  for (const auto& curve : report.curves) write(folder / file_of(curve), svg_of(curve));
+}
+
+// docs/performance.md has the table and the curves between two marks.
+void publish(const std::filesystem::path& root, const Report& report) {
+  constexpr std::string_view from = "<!-- from here on written by tools/bench/run --publish -->\n";
+  constexpr std::string_view until = "<!-- until here -->\n";
+  const auto file = root / "docs/performance.md";
+  std::ifstream in(file);
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  const auto begin = text.find(from);
+  const auto end = text.find(until);
+  if (begin == std::string::npos || end == std::string::npos || end < begin) throw Problem::unavailable("no_marks", fmt::format("{} does not have the two marks between which the results go: {} and {}", file.string(), from, until));
+  auto results = markdown_of(report) + '\n';
+  for (const auto& curve : report.curves) results += fmt::format("![{}](performance/{})\n\n", curve.name, file_of(curve));
+  text.replace(begin + from.size(), end - begin - from.size(), results);
+  write(file, text);
+  write_all(root / "docs/performance", report);
+}
+
 int measure(const Line& line) {
-  load::pin_to(generator_processor);
+  load::pin_to({generator_processor});
   Bench bench(line.options);
   Report report;
-  const std::vector<std::pair<std::string, std::vector<Figure> (*)(Bench&)>> groups{{"reading", measure_reading}, {"search", measure_search}, {"checkout", measure_checkout}};
-  for (const auto& [name, group] : groups)
-    if (line.groups.empty() || std::ranges::count(line.groups, name) > 0) std::ranges::move(group(bench), std::back_inserter(report.figures));
+  report.began = format_time(SystemClock().now());
+  report.commit = commit_of(line.options.root);
+  report.machine = machine_lines();
+  bool is_whole = true;
+  for (const auto& group : groups()) {
+    if (!line.groups.empty() && std::ranges::count(line.groups, group.name) == 0) continue;
+    try {
+      auto found = group.measure(bench);
+      std::ranges::move(found.figures, std::back_inserter(report.figures));
+      std::ranges::move(found.curves, std::back_inserter(report.curves));
+    } catch (const Problem& problem) {
+      if (problem.code == "interrupted") throw;
+      // The others are still worth having.
+      is_whole = false;
+      Figure figure{group.name, group.name, "", "", 0};
+      figure.missing = problem.detail;
+      report.figures.push_back(std::move(figure));
+    }
+  }
   report.disturbed = bench.disturbed();
+  report.is_forced = line.force && !report.disturbed.empty();
+  if (!report.disturbed.empty() && !line.force) {
+    fmt::print(stderr, "bench: the machine was busy with something else, so there is no report; run it again when it is quiet, or with --force for figures that say so.\n{}\n", fmt::join(report.disturbed, "\n"));
+    return exit_failed;
+  }
   fmt::print("{}", table_of(report));
-  return 0;
+  if (!line.out.empty()) write_all(line.out, report);
+  if (line.publishes) publish(line.options.root, report);
+  return is_whole ? 0 : exit_failed;
 }
 
 int fill(const Line& line) {
@@ -42,8 +127,16 @@ int fill(const Line& line) {
   return 0;
 }
 
+int draw_profile(const Line& line) {
+  load::scenario_named(line.scenario);
+  load::pin_to({generator_processor});
+  Bench bench(line.options);
+  profile(bench, line.scenario, !line.without_cache, line.out.empty() ? std::filesystem::path(line.scenario + ".svg") : line.out);
+  return 0;
+}
+
 int run(int argc, char** argv) {
-  CLI::App app{"Measures PolyShop beside what the machine can do at all."};
+  CLI::App app{"Measures PolyShop beside what the machine can do at all; docs/performance.md says how to read it."};
   app.require_subcommand(1);
   Line line;
   line.options.program = live::program_beside_this();
@@ -52,17 +145,30 @@ int run(int argc, char** argv) {
   std::function<int(const Line&)> command;
   app.add_option("--polyshop", line.options.program, "The program; the one built together with this unless given")->type_name("FILE");
 
-  auto* run = app.add_subcommand("run", "Measure figures");
-  run->add_option("GROUP", line.groups);
-  run->add_option("--rounds", line.options.rounds);
-  run->add_option("--seconds", line.options.seconds);
-  run->add_flag("--force", line.force);
+  auto* run = app.add_subcommand("run", "Measure groups of figures, all where none is named");
+  run->add_option("GROUP", line.groups, fmt::format("{}", fmt::join(group_names(), ", ")))->check(CLI::IsMember(group_names()));
+  run->add_option("--rounds", line.options.rounds, "How often each figure is measured")->check(CLI::Range(1, 100))->capture_default_str();
+  run->add_option("--seconds", line.options.seconds, "How long each time")->check(CLI::Range(0.5, 600.0))->capture_default_str();
+  run->add_option("--overload-seconds", line.options.overload_s, "How long too much is offered")->capture_default_str();
+  run->add_option("--products", line.options.products_max, "To how many products a shop grows")->capture_default_str();
+  run->add_option("--orders", line.options.orders_max, "To how many orders")->capture_default_str();
+  run->add_option("--out", line.out, "A folder for the figures as JSON and Markdown, and curves as SVG");
+  run->add_flag("--publish", line.publishes, "Put the figures into docs/performance.md and docs/performance/");
+  run->add_flag("--force", line.force, "Report although the machine was busy with something else; the report says so");
   run->callback([&] { command = measure; });
 
   auto* filling = app.add_subcommand("fill", "Make a shop with products of two variants with prices and stock, the same every time");
-  filling->add_option("PRODUCTS", line.products)->required();
+  filling->add_option("PRODUCTS", line.products, "How many")->required();
   filling->add_option("FOLDER", line.folder, "Where it is put")->required();
   filling->callback([&] { command = fill; });
+
+  auto* profiling = app.add_subcommand("profile", "Draw where the server's time goes in a scenario of shopload, as a flame graph");
+  profiling->add_option("SCENARIO", line.scenario, "product, list, search, checkout, ... as shopload knows them")->required();
+  profiling->add_option("--seconds", line.options.seconds, "How long to record")->capture_default_str();
+  profiling->add_option("--shoppers", line.options.shoppers, "Connections")->capture_default_str();
+  profiling->add_flag("--without-cache", line.without_cache, "With the response cache off");
+  profiling->add_option("--out", line.out, "The drawing; SCENARIO.svg unless given");
+  profiling->callback([&] { command = draw_profile; });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

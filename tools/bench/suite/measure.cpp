@@ -73,16 +73,19 @@ Measured Bench::measure(load::Ground& ground, int port, pid_t server, const std:
 
 TracedVisits trace_visits(Bench& bench, FilledShop& shop, std::string_view scenario, std::int64_t visits, std::size_t shoppers) {
   const auto file = bench.folder("trace") / fmt::format("{}-{}", scenario, make_token());
-  shop.serve({{"LD_PRELOAD", bench.options().tracer.string()}, {"STATEMENT_TRACE", file.string()}});
+  auto settings = without_cache;
+  settings["LD_PRELOAD"] = bench.options().tracer.string();
+  settings["STATEMENT_TRACE"] = file.string();
+  shop.serve(settings);
   const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", 1'000);
   auto ground = ground_of(goods, shop);
   const auto from = settled_size(file);
   load::Load load{&load::scenario_named(scenario), {}, shoppers};
   load.visits_max = visits;
-  const auto measured = bench.measure(ground, shop.port(), shop.process(), {load}, {0, 600});
+  const auto made = visits == 0 ? 0 : bench.measure(ground, shop.port(), shop.process(), {load}, {0, 600}).first().visits;
   settled_size(file);
   shop.stop();
-  TracedVisits traced{read_trace(file, from), measured.first().visits};
+  TracedVisits traced{read_trace(file, from), made, ground.keys};
   std::filesystem::remove(file);
   if (traced.trace.transactions.empty()) throw Problem::unavailable("no_trace", fmt::format("No statement was traced: {} does not see what the shop executes.", bench.options().tracer.string()));
   return traced;

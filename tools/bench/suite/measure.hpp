@@ -14,6 +14,9 @@ struct Options {
   int rounds = 3;
   double seconds = 5;
   std::size_t shoppers = 64;
+  double overload_s = 60;
+  std::int64_t products_max = 1'000'000;  // how far shops grow
+  std::int64_t orders_max = 1'000'000;
 };
 
 struct Measured {
@@ -48,12 +51,17 @@ class Bench {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-// What a served shop executes while visits of a scenario are made to it. The shop is served for that, and stopped again.
+// What a served shop executes while visits of a scenario are made to it, or while it is idle where there are none. The shop is
+// served for that, and stopped again.
 struct TracedVisits {
   Trace trace;
   std::int64_t visits = 0;
+  std::string keys{};  // what their idempotency keys start with
 };
 TracedVisits trace_visits(Bench& bench, FilledShop& shop, std::string_view scenario, std::int64_t visits, std::size_t shoppers);
+
+// Every request is worked on: nothing is kept for the next one.
+inline const live::Variables without_cache{{"POLYSHOP_HTTP_CACHE_MIB", "0"}};
 
 // What shoppers of a filled shop stand on.
 load::Ground ground_of(const load::Goods& goods, const FilledShop& shop);

@@ -1,3 +1,4 @@
+#include "suite/curve.hpp"
 #include "suite/suite.hpp"
 
 #include <fmt/format.h>
@@ -22,7 +23,7 @@ void copy_answers(const load::Goods& goods, int port, Nginx& nginx) {
 
 }  // namespace
 
-std::vector<Figure> measure_reading(Bench& bench) {
+Findings measure_reading(Bench& bench) {
   bench.step(fmt::format("reading: a shop of {} products", products));
   FilledShop shop({bench.options().program}, bench.folder("reading"), products);
   shop.serve();
@@ -39,6 +40,8 @@ std::vector<Figure> measure_reading(Bench& bench) {
       {"conditional-get", "conditional GET (304)", "requests/s", "product page", 1.0},
       {"page-with-changes", "product page while 200 prices a second change", "requests/s", "without changes", 0.5},
       {"list-with-changes", "product list while 200 prices a second change", "requests/s", "without changes", 0.5},
+      {"page-without-cache", "product page with the response cache off", "requests/s", "nginx", 0.2},
+      {"page-p99", "p99 of the product page at 70 % of the peak", "ms", "", 2, false},
   };
   const auto add = [](Figure& figure, const Measured& ours, const Measured& limit) {
     figure.values.push_back(ours.first().rate());
@@ -64,8 +67,19 @@ std::vector<Figure> measure_reading(Bench& bench) {
     add(figures[4], with_changes("product"), page);
     add(figures[5], with_changes("list"), list);
   }
+  Curve curve{"product page", "requests/s"};
+  const auto peak = spread_of(figures[0].values).median;
+  bench.step("reading: the curve");
+  figures[7].values.push_back(static_cast<double>(measure_curve(bench, ground, shop, "product", peak, curve).at("product").at(0.99)) / 1e6);
   shop.stop();
-  return figures;
+
+  shop.serve(without_cache);
+  for (int round = 0; round < bench.options().rounds; ++round) {
+    bench.step(fmt::format("reading without cache: round {}", round + 1));
+    add(figures[6], bench.closed(ground, shop.port(), shop.process(), "product"), bench.closed(ground, nginx.port(), nginx.process(), "product"));
+  }
+  shop.stop();
+  return {std::move(figures), {std::move(curve)}};
 }
 
 }  // namespace polyshop::bench

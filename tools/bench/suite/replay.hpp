@@ -20,8 +20,13 @@ Replayed replay_on_sqlite(const Trace& trace, const std::filesystem::path& folde
 // Executes the reading transactions on so many threads at once, each its share, all columns of all rows taken.
 Replayed read_on_sqlite(const Trace& trace, const std::filesystem::path& folder, std::size_t threads);
 
-// A pgbench script that executes the writing statements of the transactions in as many transactions of its own. What is unique to
-// the traced run, its ids, is made anew by each run of the script.
-std::string pgbench_script(const Trace& trace, const std::vector<std::string>& tables_by_schema);
+// What tells the traced run's own values from others.
+struct TracedRun {
+  std::string first_id;  // the 26 characters of an id that was made just before it
+  std::string keys;      // what its idempotency keys start with
+};
+// A pgbench script that executes the writing statements of the transactions in as many transactions. Ids and keys of the traced
+// run are made anew by each run of the script.
+std::string pgbench_script(const Trace& trace, const TracedRun& run);
 
 }  // namespace polyshop::bench

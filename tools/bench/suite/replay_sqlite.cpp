@@ -111,7 +111,7 @@ Replayed replay_on_sqlite(const Trace& trace, const std::filesystem::path& folde
   // A thread of its own, so that this one stays on the generator's processor.
   std::thread([&] {
     try {
-      load::pin_to(server_processor);
+      load::pin_to({server_processor});
       const auto start = steady_clock::now();
       for (bool is_left = true; is_left;) {
         is_left = false;
@@ -145,7 +145,7 @@ Replayed read_on_sqlite(const Trace& trace, const std::filesystem::path& folder,
   for (std::size_t thread = 0; thread < threads; ++thread)
     all.emplace_back([&, thread] {
       try {
-        load::pin_to(server_processor);
+        load::pin_to({server_processor});
         std::map<std::string, std::unique_ptr<Database>> databases;
         for (std::size_t i = thread; i < trace.transactions.size(); i += threads) {
           const auto& transaction = trace.transactions[i];

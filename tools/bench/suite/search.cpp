@@ -13,7 +13,7 @@ constexpr std::size_t threads = 2;  // as many as the shop's connections that re
 
 }  // namespace
 
-std::vector<Figure> measure_search(Bench& bench) {
+Findings measure_search(Bench& bench) {
   bench.step(fmt::format("search: a shop of {} products", products));
   FilledShop shop({bench.options().program}, bench.folder("search"), products);
   auto traced = trace_visits(bench, shop, "search", traced_searches, 1);
@@ -24,7 +24,7 @@ std::vector<Figure> measure_search(Bench& bench) {
   for (const auto& transaction : traced.trace.transactions) statements += transaction.statements.size();
   figures[0].notes.push_back(fmt::format("a search executes {:.1f} statements", static_cast<double>(statements) / static_cast<double>(traced.visits)));
 
-  shop.serve();
+  shop.serve(without_cache);
   const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", products);
   auto ground = ground_of(goods, shop);
   for (int round = 0; round < bench.options().rounds; ++round) {
@@ -37,7 +37,7 @@ std::vector<Figure> measure_search(Bench& bench) {
     figures[0].limit_us.push_back(1e6 * replayed.cpu_s / static_cast<double>(traced.visits));
   }
   shop.stop();
-  return figures;
+  return {std::move(figures)};
 }
 
 }  // namespace polyshop::bench

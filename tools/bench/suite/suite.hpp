@@ -5,8 +5,13 @@
 // The figures of docs/performance.md, each group with a shop of its own.
 namespace polyshop::bench {
 
-std::vector<Figure> measure_reading(Bench& bench);
-std::vector<Figure> measure_search(Bench& bench);
-std::vector<Figure> measure_checkout(Bench& bench);
+Findings measure_reading(Bench& bench);
+Findings measure_search(Bench& bench);
+Findings measure_checkout(Bench& bench);
+Findings measure_checkout_postgresql(Bench& bench);  // on the server that POLYSHOP_TEST_POSTGRESQL names
+Findings measure_flash(Bench& bench);
+Findings measure_growth(Bench& bench);
+Findings measure_resources(Bench& bench);
+Findings measure_slow_module(Bench& bench);
 
 }  // namespace polyshop::bench

@@ -82,6 +82,12 @@ struct Open {
 bool TracedTransaction::is_read() const { return std::ranges::all_of(statements, &TracedStatement::is_read); }
 bool TracedTransaction::is_write() const { return std::ranges::any_of(statements, &TracedStatement::is_write); }
 
+std::string kind_of(const Trace& trace, const TracedTransaction& transaction) {
+  auto kind = transaction.where;
+  for (const auto& statement : transaction.statements) kind += '\n' + trace.texts[statement.sql];
+  return kind;
+}
+
 Trace read_trace(const std::filesystem::path& file, std::uintmax_t from) {
   Lines lines(file, from);
   Trace trace;
@@ -113,7 +119,8 @@ Trace read_trace(const std::filesystem::path& file, std::uintmax_t from) {
 std::uintmax_t settled_size(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
   std::uintmax_t size = 0;
-  for (auto quiet_since = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() - quiet_since < std::chrono::seconds(1);) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  for (auto quiet_since = std::chrono::steady_clock::now(); std::chrono::steady_clock::now() < std::min(give_up, quiet_since + std::chrono::seconds(1));) {
     live::stop_if_interrupted();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
     in.clear();

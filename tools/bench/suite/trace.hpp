@@ -35,9 +35,13 @@ struct Trace {
   std::vector<TracedTransaction> transactions;   // that were committed, in the order of their ends
 };
 
+// The statements of a transaction, which tell what kind it is of.
+std::string kind_of(const Trace& trace, const TracedTransaction& transaction);
+
 // What was written from a position of the file on. Throws Problem where the file is none.
 Trace read_trace(const std::filesystem::path& file, std::uintmax_t from);
-// How far the file is written once nothing was changed for a second; a shop looks for work all the time.
+// How far the file is written once nothing was changed for a second, or after five: a shop looks for work all the time, and on
+// PostgreSQL it cannot be seen whether that changed anything.
 std::uintmax_t settled_size(const std::filesystem::path& file);
 
 }  // namespace polyshop::bench

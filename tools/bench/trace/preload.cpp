@@ -41,8 +41,8 @@ State& state() {
   return *all;
 }
 
-// SQLite executes statements of its own within what it was asked for, such as those of full-text tables; they are not the
-// program's.
+// SQLite executes statements of its own within what it was asked for, such as those of full-text tables, and libpq is built of its
+// own functions; what they do then is not the program's.
 thread_local int within = 0;
 struct Within {
   Within() { ++within; }
@@ -65,7 +65,8 @@ void write(const std::string& line) {
   auto& all = state();
   std::fwrite(line.data(), 1, line.size(), all.out);
   std::fputc('\n', all.out);
-  std::fflush(all.out);
+  // At the end of a transaction, so that whoever waits for the shop to be idle sees what it did.
+  if (line.front() == 'C') std::fflush(all.out);
 }
 
 std::string line_of(char letter, const void* connection, const std::string& where) {
@@ -88,6 +89,9 @@ void write_control(const void* connection, const std::string& where, const std::
   append(line, text);
   write(line);
 }
+
+// SQLite's transactions may be controlled by texts or by statements.
+bool controls(const std::string& sql) { return sql.starts_with("BEGIN") || sql.starts_with("COMMIT") || sql.starts_with("SAVEPOINT") || sql.starts_with("RELEASE") || sql.starts_with("ROLLBACK"); }
 
 std::string file_of(sqlite3* connection) {
   const char* path = sqlite3_db_filename(connection, "main");
@@ -153,8 +157,12 @@ int sqlite3_step(sqlite3_stmt* statement) {
   if (is_new) {
     auto& all = state();
     const std::lock_guard lock(all.mutex);
+    const std::string sql = sqlite3_sql(statement);
     // Everything is changed before the first row is returned.
-    write_execution(connection, file_of(connection), sqlite3_stmt_readonly(statement) ? "r" : sqlite3_total_changes(connection) > before ? "w" : "u", sqlite3_sql(statement), all.bound[statement]);
+    if (controls(sql))
+      write_control(connection, file_of(connection), sql);
+    else
+      write_execution(connection, file_of(connection), sqlite3_stmt_readonly(statement) ? "r" : sqlite3_total_changes(connection) > before ? "w" : "u", sql, all.bound[statement]);
   }
   return code;
 }
@@ -252,13 +260,14 @@ int PQsendPrepare(PGconn* connection, const char* name, const char* sql, int cou
 
 PGresult* PQexecPrepared(PGconn* connection, const char* name, int count, const char* const* values, const int* lengths, const int* formats, int result_format) {
   static const auto pass = next<PGresult*(PGconn*, const char*, int, const char* const*, const int*, const int*, int)>("PQexecPrepared");
-  execute_prepared(connection, name, count, values);
+  if (within == 0) execute_prepared(connection, name, count, values);
+  const Within inner;
   return pass(connection, name, count, values, lengths, formats, result_format);
 }
 
 int PQsendQueryPrepared(PGconn* connection, const char* name, int count, const char* const* values, const int* lengths, const int* formats, int result_format) {
   static const auto pass = next<int(PGconn*, const char*, int, const char* const*, const int*, const int*, int)>("PQsendQueryPrepared");
-  execute_prepared(connection, name, count, values);
+  if (within == 0) execute_prepared(connection, name, count, values);
   return pass(connection, name, count, values, lengths, formats, result_format);
 }
 

@@ -1,0 +1,84 @@
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "kernel/runtime/clock.hpp"
+#include "kernel/types/id.hpp"
+#include "kernel/types/problem.hpp"
+#include "shopload/usage.hpp"
+#include "suite/replay.hpp"
+#include "suite/suite.hpp"
+
+// Whole checkouts on PostgreSQL, beside pgbench with their statements. Server, database and generator share the machine's
+// processors as they like, and so do database and pgbench.
+namespace polyshop::bench {
+namespace {
+
+constexpr std::int64_t products = 1'000;
+constexpr std::int64_t traced_checkouts = 20;
+constexpr const char* pgbench = "/usr/bin/pgbench";
+
+// The kinds of transactions of a trace.
+std::set<std::string> kinds_of(const Trace& trace) {
+  std::set<std::string> kinds;
+  for (const auto& transaction : trace.transactions) kinds.insert(kind_of(trace, transaction));
+  return kinds;
+}
+
+double rate_of_pgbench(const std::string& connection, const std::filesystem::path& script, std::size_t clients, double seconds) {
+  const auto finished = live::run({pgbench, "-n", "-M", "prepared", "-c", std::to_string(clients), "-j", "1", "-T", fmt::format("{:.0f}", seconds), "--max-tries=10", "-f", script.string(), connection}, {});
+  static const std::regex tps(R"(tps = ([0-9.]+) \(without)");
+  static const std::regex failed(R"(number of failed transactions: ([0-9]+))");
+  std::smatch found;
+  std::smatch failures;
+  if (finished.status != 0 || !std::regex_search(finished.output, found, tps) || (std::regex_search(finished.output, failures, failed) && failures[1] != "0"))
+    throw Problem::unavailable("pgbench_failed", fmt::format("pgbench cannot replay {}:\n{}", script.string(), finished.output.substr(0, 2'000)));
+  return std::stod(found[1].str());
+}
+
+}  // namespace
+
+Findings measure_checkout_postgresql(Bench& bench) {
+  Figure ratio{"checkout-postgresql", "whole checkouts on PostgreSQL, 64 shoppers", "checkouts/s", "pgbench", 0.5};
+  const auto* server = std::getenv("POLYSHOP_TEST_POSTGRESQL");
+  if (!server || !*server || !std::filesystem::exists(pgbench)) {
+    ratio.missing = server && *server ? fmt::format("there is no {}; tools/packages bench installs it", pgbench) : "POLYSHOP_TEST_POSTGRESQL names no server; tools/bench/run starts one where PostgreSQL is installed";
+    return {{ratio}};
+  }
+  bench.step("checkout on PostgreSQL: tracing");
+  const live::PostgresqlDatabase database;
+  live::PostgresqlDatabase replayed;
+  const Terms terms{bench.options().program, database.settings(), false};
+  FilledShop shop(terms, bench.folder("checkout-postgresql"), products);
+  // What the shop does when nobody asks for anything is none of a checkout's.
+  const auto idle = kinds_of(trace_visits(bench, shop, "checkout", 0, 1).trace);
+  const auto id = make_id_text(SystemClock().now());
+  TracedRun run{{id.begin(), id.end()}, {}};
+  auto traced = trace_visits(bench, shop, "checkout", traced_checkouts, 1);
+  run.keys = traced.keys;
+  std::erase_if(traced.trace.transactions, [&](const auto& transaction) { return !transaction.is_write() || idle.contains(kind_of(traced.trace, transaction)); });
+  const auto script = bench.folder("pgbench") / "checkout.sql";
+  std::ofstream(script, std::ios::trunc) << pgbench_script(traced.trace, run);
+  replayed.copy(database);
+
+  shop.serve();
+  const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", products);
+  auto ground = ground_of(goods, shop);
+  load::pin_to({server_processor, generator_processor});
+  for (int round = 0; round < bench.options().rounds; ++round) {
+    bench.step(fmt::format("checkout on PostgreSQL: round {}", round + 1));
+    const auto measured = bench.closed(ground, shop.port(), shop.process(), "checkout");
+    ratio.values.push_back(measured.first().rate());
+    ratio.server_us.push_back(1e6 * measured.server_cpu_s / static_cast<double>(measured.first().visits));
+    ratio.limits.push_back(static_cast<double>(traced.visits) * rate_of_pgbench(replayed.url(), script, bench.options().shoppers, bench.options().seconds));
+  }
+  load::pin_to({generator_processor});
+  shop.stop();
+  ratio.notes.push_back(fmt::format("a checkout has {:.1f} writing transactions; the server's CPU time is without PostgreSQL's", static_cast<double>(traced.trace.transactions.size()) / static_cast<double>(traced.visits)));
+  return {{ratio}};
+}
+
+}  // namespace polyshop::bench

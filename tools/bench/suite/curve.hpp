@@ -1,0 +1,17 @@
+#pragma once
+
+#include "suite/measure.hpp"
+
+namespace polyshop::bench {
+
+// Offers a scenario at 10 to 110 % of its peak, in visits a second, and adds a point for each. `steps` are those whose latencies
+// count, all where there are none. Answers the latency at 70 %, of every step.
+std::map<std::string, load::Histogram> measure_curve(Bench& bench, load::Ground& ground, const FilledShop& shop, std::string_view scenario, double peak, Curve& curve);
+
+// The p99 of writing 4 KiB and waiting for the disk, in ms, in a folder.
+double fsync_p99_ms(const std::filesystem::path& folder);
+
+// A drawing of the curves: latency and what was achieved over what was offered. It names no font or colour scheme of anybody.
+std::string svg_of(const Curve& curve);
+
+}  // namespace polyshop::bench

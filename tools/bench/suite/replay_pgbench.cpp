@@ -1,0 +1,126 @@
+#include <map>
+#include <regex>
+
+#include <fmt/format.h>
+
+#include "kernel/types/problem.hpp"
+#include "suite/replay.hpp"
+
+namespace polyshop::bench {
+namespace {
+
+// An id as every table has them; its first ten characters are the time at which it was made.
+const std::regex& id_pattern() {
+  static const std::regex pattern("([a-z]{2,5})_([0-9a-hjkmnp-tv-z]{26})");
+  return pattern;
+}
+
+class Script {
+ public:
+  Script(const Trace& trace, const TracedRun& run) : trace_(trace), run_(run) {}
+
+  std::string text() {
+    std::string body;
+    for (const auto& transaction : trace_.transactions) {
+      body += "BEGIN;\n";
+      for (const auto& statement : transaction.statements)
+        if (statement.is_write) body += filled(qualified(trace_.texts[statement.sql], transaction.where), statement) + ";\n";
+      body += "COMMIT;\n";
+    }
+    // What every run of the script has for its own.
+    return "\\set run random(1, 1000000000000000)\n" + body;
+  }
+
+ private:
+  // Connections of the shop have a schema each; pgbench has one connection for all. A name after WITH is no table.
+  static std::string qualified(const std::string& sql, const std::string& schema) {
+    static const std::regex table(R"(\b(INTO|UPDATE|FROM|JOIN)(\s+)([a-z_]+)\b(?!\s*\())");
+    static const std::regex named(R"(WITH\s+([a-z_]+)\s+AS)");
+    std::smatch with;
+    const auto own = std::regex_search(sql, with, named) ? with[1].str() : std::string();
+    std::string out;
+    auto from = sql.cbegin();
+    for (std::sregex_iterator at(sql.begin(), sql.end(), table), end; at != end; ++at) {
+      out.append(from, (*at)[0].first);
+      const auto name = (*at)[3].str();
+      out += (*at)[1].str() + (*at)[2].str() + (name == own ? name : schema + "." + name);
+      from = (*at)[0].second;
+    }
+    return out.append(from, sql.cend());
+  }
+
+  std::string filled(const std::string& sql, const TracedStatement& statement) {
+    static const std::regex parameter(R"(\$(\d+))");
+    const bool numbers_order = sql.find("SET number = $1") != std::string::npos;
+    const bool moves_events = sql.find("row_number()") != std::string::npos;
+    std::string out;
+    auto from = sql.cbegin();
+    for (std::sregex_iterator at(sql.begin(), sql.end(), parameter), end; at != end; ++at) {
+      out.append(from, (*at)[0].first);
+      const auto index = std::stoul((*at)[1].str()) - 1;
+      const auto& value = statement.values.at(index);
+      // Two values are unique without being ids: an order's number, and the place in a log that the sequencer has just locked.
+      if (numbers_order && index == 0)
+        out += "(:run)::text";
+      else if (moves_events && index == 0)
+        out += fmt::format("(SELECT position FROM {}.event_head)", schema_of(sql));
+      else
+        out += value.kind == 'n' ? "NULL" : literal(value.text);
+      from = (*at)[0].second;
+    }
+    // pgbench takes a statement to be one line or several up to a semicolon; blanks within do not matter.
+    return out.append(from, sql.cend());
+  }
+
+  static std::string schema_of(const std::string& sql) {
+    static const std::regex pattern(R"(INTO\s+([a-z_]+)\.)");
+    std::smatch found;
+    if (!std::regex_search(sql, found, pattern)) throw Problem::internal();
+    return found[1].str();
+  }
+
+  // A quoted text in which ids of the traced run, and its idempotency keys, are those of this run of the script.
+  std::string literal(const std::string& text) {
+    std::string out = "'";
+    std::size_t from = 0;
+    const auto replace = [&](std::size_t at, std::size_t size, const std::string& with) {
+      quote(out, text.substr(from, at - from));
+      out += with;
+      from = at + size;
+    };
+    bool is_pieced = false;
+    for (std::sregex_iterator at(text.begin(), text.end(), id_pattern()), end; at != end; ++at) {
+      const auto id = at->str();
+      if ((*at)[2].str() < run_.first_id) continue;  // made before, such as a product's
+      is_pieced = true;
+      replace(static_cast<std::size_t>(at->position()), id.size(), fmt::format("{}_{:06}' || lpad(:run::text, 20, '0') || '", (*at)[1].str(), number_of(id)));
+    }
+    if (const auto at = text.find(run_.keys); at != std::string::npos && !is_pieced) {
+      is_pieced = true;
+      replace(at, run_.keys.size(), "' || :run::text || '");
+    }
+    quote(out, text.substr(from));
+    return is_pieced ? "(" + out + "')" : out + "'";
+  }
+
+  std::size_t number_of(const std::string& id) { return numbers_.try_emplace(id, numbers_.size()).first->second; }
+
+  // pgbench takes a colon and a letter for a variable even within quotes, and a semicolon only outside of them.
+  static void quote(std::string& out, const std::string& text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      out += text[i];
+      if (text[i] == '\'') out += '\'';
+      if (text[i] == ':' && i + 1 < text.size() && (std::isalnum(static_cast<unsigned char>(text[i + 1])) || text[i + 1] == '_')) out += "' || '";
+    }
+  }
+
+  const Trace& trace_;
+  const TracedRun& run_;
+  std::map<std::string, std::size_t> numbers_;
+};
+
+}  // namespace
+
+std::string pgbench_script(const Trace& trace, const TracedRun& run) { return Script(trace, run).text(); }
+
+}  // namespace polyshop::bench
