@@ -131,7 +131,7 @@ Standing Target::standing() const {
       standing.sagas_open += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state IN ('running', 'waiting', 'unknown', 'compensating')"_sql);
       standing.sagas_stuck += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state = 'stuck'"_sql);
       standing.effects_due += tx.get<std::int64_t>("SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql);
-      standing.events_parked += tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event"_sql);
+      standing.events_parked += tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event WHERE state <> 'discarded'"_sql);
       for (auto& cursor : tx.list<Cursor>("SELECT source, position FROM subscription"_sql)) cursors.push_back(std::move(cursor));
       heads.emplace(module, tx.get<std::int64_t>("SELECT coalesce(max(position), 0) AS n FROM event_log"_sql));
       if (module == "inventory") {
