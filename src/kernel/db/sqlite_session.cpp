@@ -2,6 +2,7 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include "kernel/db/soci_session.hpp"
+#include "kernel/db/sqlite_library.hpp"
 #include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::db {
@@ -76,10 +77,14 @@ class SqliteSession final : public SociSession {
 
 }  // namespace
 
-std::unique_ptr<ControlledSession> open_sqlite(const SessionOptions& options) {
+void configure_sqlite() {
   // A session belongs to one thread at a time, so connections need no mutex of their own. Only before the first is opened.
   static const int configured = sqlite_api::sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
-  if (configured != SQLITE_OK) die("SQLite was used before its first session");
+  if (configured != SQLITE_OK) die("SQLite was used before it was configured");
+}
+
+std::unique_ptr<ControlledSession> open_sqlite(const SessionOptions& options) {
+  configure_sqlite();
   return std::make_unique<SqliteSession>(options);
 }
 

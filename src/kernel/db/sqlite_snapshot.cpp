@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include "kernel/db/sqlite_library.hpp"
 #include "kernel/types/problem.hpp"
 
 namespace polyshop::db {
@@ -18,6 +19,7 @@ using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 }
 
 Connection open(const std::filesystem::path& file, int flags) {
+  configure_sqlite();
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(file.c_str(), &opened, flags, nullptr);
   Connection connection(opened, &sqlite3_close);

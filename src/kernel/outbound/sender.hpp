@@ -14,7 +14,7 @@ namespace polyshop::outbound {
 
 struct SenderOptions {
   bool allow_private = false;      // also addresses that are not the internet's, and http://
-  std::size_t connections_max = 1000;
+  std::size_t connections_max = 2000;
   std::size_t connections_of_host_max = 20;  // so that one slow receiver does not take all of them
   long timeout_ms = 20'000;        // of one request, from when its connection is begun
 };
