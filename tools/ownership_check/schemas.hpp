@@ -53,7 +53,6 @@ class SqliteSchemas {
   bool owns(std::string_view owner, std::string_view table) const;
   std::vector<std::string> tables_of(std::string_view owner) const;
   SqliteDatabase& own(const std::string& owner) { return own_.at(owner); }
-  bool has_database(const std::string& owner) const { return own_.contains(owner); }
 
   // What happened when a migration ran on the owner's own database, statement by statement.
   struct Ran {

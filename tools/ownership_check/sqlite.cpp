@@ -10,10 +10,10 @@ struct Asked {
   std::vector<Access>& accesses;
 };
 
-int authorize(void* context, int action, const char* first, const char* second, const char* database, const char* inside) {
+int authorize(void* context, int action, const char* first, const char* second, const char* database, const char*) {
   auto& asked = *static_cast<Asked*>(context);
   const auto text = [](const char* name) { return std::string(name ? name : ""); };
-  asked.accesses.push_back({action, text(first), text(second), text(database), text(inside)});
+  asked.accesses.push_back({action, text(first), text(second), text(database)});
   return !asked.judge || asked.judge(asked.accesses.back()) ? SQLITE_OK : SQLITE_DENY;
 }
 

@@ -12,14 +12,13 @@
 
 namespace polyshop::ownership {
 
-// What SQLite's authorizer is asked before a statement is compiled: an action (SQLITE_READ, SQLITE_INSERT, ...) and up to four
+// What SQLite's authorizer is asked before a statement is compiled: an action (SQLITE_READ, SQLITE_INSERT, ...) and up to three
 // names whose meaning depends on it.
 struct Access {
   int action = 0;
   std::string first;
   std::string second;
   std::string database;  // "main", "temp"
-  std::string inside;    // the trigger or view that does it
 };
 
 // A database in memory, whose statements tell what they touch.
