@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "kernel/db/connection_string.hpp"
 #include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
 
@@ -54,8 +55,9 @@ Node::Node(Platform& platform, std::string module)
   auto& sequencer = add("sequencer", [this] { return log.sequence(); });
   if (db.engine() == Engine::postgresql) {
     log.on_append([this, &sequencer] { schedule(sequencer); });
-    auto& notifier = platform.notifiers[db.session_options(false).target];
-    if (!notifier) notifier = std::make_unique<db::Notifier>(db.session_options(false).target);
+    const auto session = db.session_options(false);
+    auto& notifier = platform.notifiers[session.target];
+    if (!notifier) notifier = std::make_unique<db::Notifier>(db::with_password(session.target, session.password_file));
     notifier_ = notifier.get();
     log.set_tell([this] {
       if (started_) notifier_->notify(this->module());
@@ -85,14 +87,20 @@ Node::~Node() {
 }
 
 Subscription& Node::subscribe(Node& source, From from) {
+  const auto count = subscriptions_.size();
+  auto& subscription = subscribe(source.log, from);
+  if (subscriptions_.size() > count) source.subscribers_.emplace_back(&subscription, this);
+  return subscription;
+}
+
+Subscription& Node::subscribe(Source& source, From from) {
   for (auto& subscription : subscriptions_)
-    if (&subscription->source() == &source.log) return *subscription;
-  auto& subscription = *subscriptions_.emplace_back(std::make_unique<Subscription>(db, source.log, from, platform_.metrics));
+    if (&subscription->source() == &source) return *subscription;
+  auto& subscription = *subscriptions_.emplace_back(std::make_unique<Subscription>(db, source, from, platform_.metrics));
   auto& task = *tasks_.emplace_back(std::make_unique<Task>());
   task.name = subscription.name();
   task.step = [&subscription] { return subscription.step(); };
-  source.log.on_append([this, &task] { schedule(task); });
-  source.subscribers_.emplace_back(&subscription, this);
+  source.on_append([this, &task] { schedule(task); });
   return subscription;
 }
 

@@ -64,6 +64,7 @@ class Node {
   }
   // One subscription per source; further calls answer the same.
   Subscription& subscribe(Node& source, From from = From::start);
+  Subscription& subscribe(Source& source, From from = From::start);  // which outlives this
   const std::vector<std::unique_ptr<Subscription>>& subscriptions() const { return subscriptions_; }
   Subscription* find_subscription(std::string_view name);  // null where this release has none of that name
   // Runs a function about every so often, on one of the module's workers; with several instances on each of them.

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "bus/feed.hpp"
 #include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
 #include "kernel/runtime/durable_file.hpp"
 #include "kernel/runtime/failpoint.hpp"
+#include "kernel/security/module_keys.hpp"
 #include "program/auditor.hpp"
 #include "program/isolation.hpp"
 #include "program/sagas.hpp"
@@ -90,7 +92,8 @@ App::App(Config& config, std::filesystem::path data)
       webhook_(platform_) {
   webhook_.tell_of(platform_.nodes);  // whichever there are
   add_control_routes();
-  add_event_routes(http::ModuleRoutes(routes_, "events"), facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));
+  bus::add_feed({routes_, "bus"}, platform_.nodes, [this] { return is_stopping_.load(); });
+  add_event_routes({routes_, "bus"}, facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));
   server_ = std::make_unique<http::Server>(server_of(config, data_), routes_, cache_, clock_, metrics_);
   server_->set_authenticate([this, authenticate = facade::connect(auth_.facade(), "auth", "http", platform_.binding, metrics_).authenticate](const Call& call, const std::string& token) {
     const auto principal = authenticate(call, {token});
@@ -100,6 +103,7 @@ App::App(Config& config, std::filesystem::path data)
     if (principal.kind == auth::UserKind::staff) actor.permissions = std::make_shared<const std::set<std::string, std::less<>>>(principal.permissions.begin(), principal.permissions.end());
     return actor;
   });
+  server_->set_prove_module([keys = ModuleKeys::parse(config.secret("internal.keys", "By which modules in other processes prove who they are: module=key, separated by commas; a key has at least 32 characters."))](std::string_view module, std::string_view key) { return keys.proves(module, key); });
   server_->set_ready([this]() -> std::optional<std::string> {
     for (auto* node : platform_.nodes)
       if (!node->db.answers()) return fmt::format("The database of {} does not answer.", node->module());
@@ -150,6 +154,8 @@ void App::serve() {
 }
 
 void App::stop() {
+  is_stopping_ = true;
+  for (auto* node : platform_.nodes) node->log.wake();  // readers in other processes need not wait for their time to be over
   server_->stop();
   backups_.stop();
   for (auto* node : platform_.nodes) node->stop();

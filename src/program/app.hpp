@@ -56,7 +56,8 @@ class App {
  private:
   void add_control_routes();
   std::filesystem::path archive_folder() const;
-  bool is_running_ = false;
+  bool is_running_ = false;               // background work, which leaves a mark in the data folder
+  std::atomic<bool> is_stopping_ = false;
   Config& config_;
   const std::filesystem::path data_;
   const std::string log_format_;

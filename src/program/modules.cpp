@@ -74,6 +74,7 @@ std::string access_of(const http::Route& route) {
     case http::Access::Kind::customer: return "customer";
     case http::Access::Kind::staff: return route.access.permission;
     case http::Access::Kind::control: return "this machine";
+    case http::Access::Kind::internal: return "this shop";
   }
   return "";
 }

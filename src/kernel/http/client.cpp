@@ -3,6 +3,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -72,6 +73,12 @@ Client::Client(std::filesystem::path unix_socket, std::chrono::milliseconds time
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
+
+void Client::cancel() {
+  asio::post(connection_->io, [connection = connection_.get()] {
+    if (connection->stream) connection->stream->close();
+  });
+}
 
 ClientResponse Client::send(Method method, const std::string& target, const std::string& body, const std::vector<std::pair<std::string, std::string>>& fields) {
   auto& c = *connection_;

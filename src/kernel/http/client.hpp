@@ -28,6 +28,8 @@ class Client {
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
 
+  // Ends what is being sent or waited for, which then throws `unreachable`. From any thread, while the client lives.
+  void cancel();
   ClientResponse send(Method method, const std::string& target, const std::string& body = {}, const std::vector<std::pair<std::string, std::string>>& fields = {});
 
  private:

@@ -27,6 +27,9 @@ void check_access(const Access& access, const Request& request) {
     case Access::Kind::control:
       if (!request.is_control) throw Problem::not_found("resource");
       return;
+    case Access::Kind::internal:
+      if (!request.is_internal) throw Problem::not_found("resource");
+      return;
     case Access::Kind::customer:
       if (actor.kind == Actor::Kind::anonymous) throw Problem::unauthenticated("authentication_required", "Send the bearer token of a customer's session.");
       if (actor.kind != Actor::Kind::customer) throw Problem::forbidden("customers_only", "This is for customers; staff use the admin API.");
@@ -36,6 +39,15 @@ void check_access(const Access& access, const Request& request) {
       if (actor.kind == Actor::Kind::customer || !actor.may(access.permission))
         throw Problem::forbidden("permission_missing", fmt::format("This needs the permission {}.", access.permission));
   }
+}
+
+// Another process of the shop says which of its modules asks, and proves it.
+void take_module(Request& request, const Server::ProveModule& prove) {
+  const auto module = request.field("PolyShop-Module");
+  request.is_internal = prove && prove(module, request.field("PolyShop-Key"));
+  if (!request.is_internal) return;
+  request.call.module = module;
+  request.call.actor = Actor::system(std::string(module));
 }
 
 void take_key(const Route& route, Request& request) {
@@ -136,6 +148,8 @@ void Server::run(const std::shared_ptr<Exchange>& exchange) {
            exchange->generation = cache_.generation();
            if (request.is_control)
              call.actor = Actor::system("command-line");
+           else if (exchange->route->access.kind == Access::Kind::internal)
+             take_module(request, prove_module_);
            else if (const auto token = bearer_token(request); !token.empty() && authenticate_)
              call.actor = authenticate_(call, std::string(token));
            return run_route(*exchange->route, request);

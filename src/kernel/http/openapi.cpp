@@ -60,7 +60,7 @@ std::string openapi_text(const Routes& routes) {
   schemas.definitions["Page"] = json::parse(R"({"type":"object","required":["next_cursor","has_more"],"properties":{"next_cursor":{"type":["string","null"]},"has_more":{"type":"boolean"},"count":{"type":"integer"}}})");
   json::Object paths;
   for (const auto& route : routes.all()) {
-    if (route->access.kind == Access::Kind::control) continue;
+    if (route->access.kind == Access::Kind::control || route->access.kind == Access::Kind::internal) continue;
     auto& path = paths[route->pattern];
     if (!path.is_object()) path = json::Object{};
     path.as_object()[lower(name_of(route->method))] = operation_of(*route, schemas);

@@ -22,6 +22,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> fields;
   std::string body;
   std::string client;   // whom it comes from: the peer's address, or what a trusted proxy says
+  bool is_internal = false;  // from the module in call.module, in another process of this shop
   bool is_control = false;  // came over the data folder's socket, so from a user who may write there
   std::vector<std::string> path_values;  // decoded, in the order of the route's {names}
   Call call;

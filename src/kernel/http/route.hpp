@@ -11,7 +11,7 @@ namespace polyshop::http {
 
 // Who may call a route. The shell checks it before the route's function runs.
 struct Access {
-  enum class Kind { everyone, customer, staff, control };
+  enum class Kind { everyone, customer, staff, control, internal };
   Kind kind = Kind::everyone;
   std::string permission;  // of staff
 };
@@ -19,6 +19,7 @@ inline Access everyone() { return {}; }
 inline Access customer() { return {Access::Kind::customer, {}}; }
 inline Access staff(std::string permission) { return {Access::Kind::staff, std::move(permission)}; }
 inline Access control() { return {Access::Kind::control, {}}; }  // the command line on the same machine
+inline Access internal() { return {Access::Kind::internal, {}}; }  // a module in another process of the shop, which proves it with its key
 
 enum class Idempotency { none, accepted, required };
 

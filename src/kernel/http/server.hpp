@@ -38,6 +38,8 @@ class Server {
  public:
   // Who a bearer token stands for; throws Problem 401. Runs on a worker.
   using Authenticate = std::function<Actor(const Call& call, const std::string& token)>;
+  // Whether the key is that module's. Runs on a worker.
+  using ProveModule = std::function<bool(std::string_view module, std::string_view key)>;
   // Why the shop cannot serve now, or nothing. Runs on a worker.
   using Ready = std::function<std::optional<std::string>()>;
 
@@ -47,6 +49,7 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   void set_authenticate(Authenticate authenticate) { authenticate_ = std::move(authenticate); }
+  void set_prove_module(ProveModule prove) { prove_module_ = std::move(prove); }
   void set_ready(Ready ready) { ready_ = std::move(ready); }
 
   // Binds and serves; Problem `port_in_use` and the like where that fails.
@@ -86,6 +89,7 @@ class Server {
   const Clock& clock_;
   Metrics& metrics_;
   Authenticate authenticate_;
+  ProveModule prove_module_;
   Ready ready_;
   std::string openapi_;
   int port_ = 0;
