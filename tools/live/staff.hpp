@@ -31,6 +31,7 @@ class Staff {
 
   // As Connection::send, with a staff session.
   http::ClientResponse send(http::Method method, const std::string& target, const std::string& body = {});
+  const std::string& token() const { return token_; }  // of the session
 
  private:
   Connection connection_;
