@@ -55,10 +55,6 @@ Node::Node(Platform& platform, std::string module)
   auto& sequencer = add("sequencer", [this] { return log.sequence(); });
   if (db.engine() == Engine::postgresql) {
     log.on_append([this, &sequencer] { schedule(sequencer); });
-    const auto session = db.session_options(false);
-    auto& notifier = platform.notifiers[session.target];
-    if (!notifier) notifier = std::make_unique<db::Notifier>(db::with_password(session.target, session.password_file));
-    notifier_ = notifier.get();
     log.set_tell([this] {
       if (started_) notifier_->notify(this->module());
     });
@@ -136,6 +132,12 @@ void Node::open() {
 
 void Node::start() {
   check_subscriptions();
+  if (db.engine() == Engine::postgresql) {
+    const auto session = db.session_options(false);
+    auto& notifier = platform_.notifiers[session.target];
+    if (!notifier) notifier = std::make_unique<db::Notifier>(db::with_password(session.target, session.password_file));
+    notifier_ = notifier.get();
+  }
   started_ = true;
   if (notifier_) notifier_->listen(module(), [this] { log.wake(); });
   ticker_ = std::thread([this] {
