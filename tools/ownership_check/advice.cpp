@@ -26,7 +26,7 @@ std::string advice_for(const Tree& tree, const std::string& module, const std::s
   if (!operations.empty()) text = fmt::format("{} {}::Facade::{}", writes ? "call" : "ask", owner, fmt::join(operations, ", "));
   if (!events.empty()) text += fmt::format("{}subscribe to {}", text.empty() ? "" : ", or ", fmt::join(events, ", "));
   if (text.empty()) return fmt::format("{0} offers {1}: add an operation to src/modules/{0}/api/{0}/facade.hpp", owner, api.operations.empty() && api.events.empty() ? "nothing to others" : writes ? "no command for it" : "no query for it");
-  if (!tree.module(module).uses.contains(owner)) text += fmt::format(" (and add {} to the USES of {} in src/modules/CMakeLists.txt)", owner, module);
+  if (tree.modules.contains(module) && !tree.module(module).uses.contains(owner)) text += fmt::format(" (and add {} to the USES of {} in src/modules/CMakeLists.txt)", owner, module);
   return text;
 }
 

@@ -64,10 +64,10 @@ ModuleReport Checker::check(const Module& module, const std::vector<Unit>& units
 
 void Checker::check_on(PostgresqlSchemas& schemas, std::vector<ModuleReport>& reports) {
   // All migrate before a statement is looked at, so that every table is there to be found.
-  for (const auto& [name, module] : tree_.modules) {
+  for (const auto& name : schemas.modules()) {
     const auto report = std::ranges::find(reports, name, &ModuleReport::module);
     ModuleReport of_nobody;
-    check_migrations_on_postgresql(tree_, module, schemas_, schemas, report == reports.end() ? of_nobody : *report);
+    check_migrations_on_postgresql(tree_, Module{name, {}, {}}, schemas_, schemas, report == reports.end() ? of_nobody : *report);
   }
   for (auto& report : reports)
     if (const auto found = tree_.modules.find(report.module); found != tree_.modules.end()) {

@@ -31,9 +31,9 @@ std::string text_of(const Counts& counts) {
 }
 
 void sort_and_unite(std::vector<Finding>& findings) {
-  const auto key = [](const Finding& f) { return std::tie(f.file, f.line, f.code, f.subject, f.what, f.engine); };
-  std::ranges::sort(findings, [&](const auto& a, const auto& b) { return key(a) < key(b); });
-  // Both engines say the same of a common statement: one line is enough.
+  const auto key = [](const Finding& f) { return std::tie(f.file, f.line, f.code, f.subject, f.what); };
+  // Both engines say the same of a common statement: one line is enough, and it is the first one's.
+  std::ranges::stable_sort(findings, [&](const auto& a, const auto& b) { return key(a) < key(b); });
   const auto same = [](const Finding& a, const Finding& b) { return a.file == b.file && a.line == b.line && a.code == b.code && a.subject == b.subject && a.what == b.what; };
   const auto doubles = std::ranges::unique(findings, same);
   findings.erase(doubles.begin(), doubles.end());

@@ -62,6 +62,7 @@ std::vector<MigrationStatement> statements_of_script(std::string_view text) {
 
 PostgresqlSchemas::PostgresqlSchemas(const Tree& tree, std::string administrator) : administrator_(std::move(administrator)), name_(unique_name()), database_(name_) {
   for (const auto& [name, _] : tree.modules) modules_.insert(name);
+  modules_.insert("bus");  // whose tables are in every schema, and here also alone
   // As `polyshop provision` does it for a shop.
   std::vector<db::Place> places;
   for (const auto& module : modules_) places.push_back({module, db::target_of(connection(name_, role(module))), db::target_of(connection(name_, role(module) + "_owner"))});

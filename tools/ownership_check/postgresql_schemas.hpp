@@ -11,7 +11,7 @@
 namespace polyshop::ownership {
 
 // The schemas of a tree in a PostgreSQL database made for it: a schema for each module, with the bus's tables as in every module's
-// database, a role that owns it and one that runs. Database and roles are gone when this is.
+// database, one for the bus alone, a role that owns it and one that runs. Database and roles are gone when this is.
 class PostgresqlSchemas {
  public:
   // `administrator` is the connection string of somebody who may create databases and roles. Runs no migration yet.

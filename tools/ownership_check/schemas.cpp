@@ -11,7 +11,8 @@ namespace {
 Migration migration_at(const Tree& tree, const std::string& place) {
   Migration migration;
   migration.place = place;
-  migration.text = tree.text_at(place);
+  // Nothing else is ever run.
+  if (place.ends_with(".sql")) migration.text = tree.text_at(place);
   auto rest = std::string_view(place).substr(std::string_view("schemas/").size());
   const auto slash = std::min(rest.find('/'), rest.size());
   migration.owner = rest.substr(0, slash);
@@ -19,7 +20,7 @@ Migration migration_at(const Tree& tree, const std::string& place) {
   if (name.ends_with(".sqlite.sql")) migration.dialect = db::Dialect::sqlite;
   if (name.ends_with(".postgres.sql")) migration.dialect = db::Dialect::postgresql;
   int number = 0;
-  if (name.size() > 9 && name[4] == '_' && std::from_chars(name.data(), name.data() + 4, number).ptr == name.data() + 4) migration.number = number;
+  if (name.size() > 9 && name.ends_with(".sql") && name[4] == '_' && std::from_chars(name.data(), name.data() + 4, number).ptr == name.data() + 4) migration.number = number;
   return migration;
 }
 

@@ -1,5 +1,6 @@
 #include "ownership_check/sqlite.hpp"
 
+#include "kernel/db/session.hpp"
 #include "kernel/types/problem.hpp"
 
 namespace polyshop::ownership {
@@ -18,6 +19,8 @@ int authorize(void* context, int action, const char* first, const char* second, 
 }
 
 sqlite3* open() {
+  // The kernel sets SQLite up with its first session, and only as long as nobody else has used it.
+  static const auto first = db::open_session({Engine::sqlite, ":memory:", "", false});
   sqlite3* database = nullptr;
   if (sqlite3_open(":memory:", &database) != SQLITE_OK) die("SQLite cannot open a database in memory");
   // As the program opens its files; a foreign key is judged by the checker, not by whether its parent is there.

@@ -103,7 +103,7 @@ void check_statements_on_postgresql(const Tree& tree, const Module& module, cons
   auto everything = schemas.as_administrator();
   std::string path = quoted_name(module.name);
   for (const auto& other : schemas.modules())
-    if (other != module.name) path += ", " + quoted_name(other);
+    if (other != module.name && other != "bus") path += ", " + quoted_name(other);
   everything.rows("SET search_path TO " + path);
   auto own = schemas.as_module(module.name);
   const Catalogue catalogue(everything);

@@ -22,7 +22,7 @@ const Names harmless_c = {
     "ceil", "floor", "round", "trunc", "lround", "llround", "lrint", "llrint", "rint", "nearbyint", "fabs", "fmod", "remainder", "pow", "sqrt", "cbrt", "exp", "exp2", "log", "log2", "log10", "ceilf", "floorf", "roundf", "sqrtf", "powf", "ceill", "floorl", "ldexp", "frexp", "modf", "scalbn",
     "malloc", "calloc", "realloc", "free", "aligned_alloc", "abort", "abs", "labs", "llabs", "time", "clock_gettime", "difftime", "gmtime_r", "nanosleep", "sched_yield",
     "__assert_fail", "__errno_location", "__libc_single_threaded", "__dso_handle", "_GLOBAL_OFFSET_TABLE_", "__stack_chk_fail", "__tls_get_addr", "_Unwind_Resume", "__gxx_personality_v0",
-    "__once_proxy", "__popcountdi2", "__udivti3", "__umodti3", "__divti3", "__modti3", "__multi3", "__mulodi4"};
+    "__once_proxy", "__dynamic_cast", "__popcountdi2", "__udivti3", "__umodti3", "__divti3", "__modti3", "__multi3", "__mulodi4"};
 constexpr std::array<std::string_view, 9> harmless_prefixes = {"__cxa_", "pthread_mutex_", "pthread_cond_", "pthread_once", "__asan_", "__ubsan_", "__tsan_", "__sanitizer_", "_Unwind_"};
 
 // Parts of the C++ standard library that open files or libraries.
