@@ -85,11 +85,12 @@ Cart Carts::change(const Call& call, const CartKey& key, const ChangeCart& chang
     if (change.email.present) cart.email = change.email.value ? std::optional<std::string>(*change.email.value) : std::nullopt;
     if (change.shipping_address.present) cart.shipping_address = change.shipping_address.value ? std::optional(db::Json<customer::Address>{*change.shipping_address.value}) : std::nullopt;
     if (change.billing_address.present) cart.billing_address = change.billing_address.value ? std::optional(db::Json<customer::Address>{*change.billing_address.value}) : std::nullopt;
-    if (change.currency.value) cart.currency = *change.currency.value;
+    const auto currency_before = std::exchange(cart.currency, change.currency.value.value_or(cart.currency));
     if (change.language.value) cart.language = *change.language.value;
-    // Another country or currency has other ways of delivery.
+    // Another country or currency has other ways of delivery, and prices that cannot be compared with those seen before.
     const auto country_after = cart.shipping_address ? cart.shipping_address->value.country : customer::Country();
-    if (country_before != country_after || change.currency.value) cart.delivery_method_id.reset();
+    if (country_before != country_after || currency_before != cart.currency) cart.delivery_method_id.reset();
+    if (currency_before != cart.currency) store::forget_seen_prices(tx, cart.id);
     store::update_cart(tx, cart);
   });
 }
@@ -137,14 +138,15 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
   return write(call, key, [&](Tx& tx, store::CartRow&) {
     auto present = store::list_lines(tx, key.id);
     auto position = present.empty() ? 0 : present.back().position + 1;
-    for (const auto& line : lines) {
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const auto& line = lines[i];
       const auto price = prices.find(line.sku);
       const auto seen = price == prices.end() ? std::nullopt : std::optional(price->second);
       const auto same = std::ranges::find(present, std::string_view(line.sku), [](const auto& l) { return std::string_view(l.sku); });
       if (same != present.end() && !wanted.separate.value_or(false)) {
         same->quantity += line.quantity;
         same->seen_unit_price = seen;
-        if (same->quantity > Quantity::max) throw Problem::invalid("out_of_range", fmt::format("A line has at most {} pieces.", Quantity::max), "/quantity");
+        if (same->quantity > Quantity::max) throw Problem::invalid("out_of_range", fmt::format("A line has at most {} pieces.", Quantity::max), is_single ? "/quantity" : fmt::format("/lines/{}/quantity", i));
         store::update_line(tx, *same);
         continue;
       }
@@ -157,9 +159,11 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
 Cart Carts::change_line(const Call& call, const CartKey& key, const LineId& id, std::int64_t quantity) {
   const auto content = load(call, key);
   const auto line = std::ranges::find(content.lines, id, &store::LineRow::id);
-  if (line == content.lines.end()) throw Problem::not_found("line", id.view());
-  const auto prices = quantity ? unit_prices(call, content.cart.currency, {line->sku}) : std::map<std::string, std::int64_t>();
+  const bool is_there = line != content.lines.end();
+  const auto prices = is_there && quantity ? unit_prices(call, content.cart.currency, {line->sku}) : std::map<std::string, std::int64_t>();
   return write(call, key, [&](Tx& tx, store::CartRow&) {
+    // Only here: a removal that is repeated under its key finds no line and answers as it did.
+    if (!is_there) throw Problem::not_found("line", id.view());
     auto changed = *line;
     changed.quantity = quantity;
     changed.seen_unit_price = prices.contains(line->sku) ? std::optional(prices.at(line->sku)) : std::nullopt;
@@ -188,18 +192,17 @@ Cart Carts::claim(const Call& call, const CartKey& key) {
   const auto customer = auth::UserId::parse(call.actor.id);
   if (!customer) throw Problem::unauthenticated("authentication_required", "Sign in to take over the cart.");
   node_.db.write(call, [&](Tx& tx) {
-    auto cart = store::find_cart(tx, key.id);
-    if (!cart) throw Problem::not_found("cart", key.id.view());
-    if (cart->customer_id == customer) return;
-    check_owner(call, *cart, key.token);
+    auto cart = owned(tx, call, key);
+    if (cart.customer_id == customer) return;
     if (!store::touch(tx, key.id, tx.now() + settings_.abandoned_after_ms)) throw Problem::conflict("cart_completed", "The cart was completed and cannot be taken over.");
-    cart->customer_id = customer;
-    cart->token_hash.clear();
-    store::update_cart(tx, *cart);
+    cart.customer_id = customer;
+    cart.token_hash.clear();
+    store::update_cart(tx, cart);
     const auto other = store::find_open_of_customer(tx, *customer, key.id);
-    if (!other || !store::touch(tx, *other, 0)) return;
+    if (!other || !store::touch(tx, other->id, 0)) return;
+    if (other->currency != cart.currency) store::forget_seen_prices(tx, other->id);
     auto kept = store::list_lines(tx, key.id);
-    for (auto& line : store::list_lines(tx, *other)) {
+    for (auto& line : store::list_lines(tx, other->id)) {
       const auto same = std::ranges::find(kept, line.sku, &store::LineRow::sku);
       if (same == kept.end()) continue;
       // The same article in both: the larger wish counts, and nobody is surprised by a sum.
@@ -207,10 +210,10 @@ Cart Carts::claim(const Call& call, const CartKey& key) {
         same->quantity = line.quantity;
         store::update_line(tx, *same);
       }
-      store::delete_line(tx, *other, line.id);
+      store::delete_line(tx, other->id, line.id);
     }
-    store::move_lines(tx, *other, key.id, kept.empty() ? 0 : kept.back().position + 1);
-    store::remove_cart(tx, *other);
+    store::move_lines(tx, other->id, key.id, kept.empty() ? 0 : kept.back().position + 1);
+    store::remove_cart(tx, other->id);
   });
   return get(call.unkeyed(), {key.id, {}, {}});
 }

@@ -15,7 +15,7 @@ std::optional<CartRow> find_cart(Tx& tx, const CartId& id) {
 }
 
 bool touch(Tx& tx, const CartId& id, Timestamp expires_ms) {
-  return tx.exec("UPDATE cart SET version = version + 1, expires_ms = :expires WHERE id = :id AND state = 'open'"_sql, expires_ms, id) == 1;
+  return tx.exec("UPDATE cart SET version = version + 1, expires_ms = :expires WHERE id = :id AND state = 'open' AND expires_ms >= :now"_sql, expires_ms, id, tx.now()) == 1;
 }
 
 void update_cart(Tx& tx, const CartRow& cart) {
@@ -35,8 +35,11 @@ std::int64_t remove_expired(Tx& tx, Timestamp now, std::int64_t limit) {
   return tx.exec("DELETE FROM cart WHERE id IN (SELECT id FROM cart WHERE expires_ms < :now ORDER BY expires_ms LIMIT :limit)"_sql, now, limit);
 }
 
-std::optional<CartId> find_open_of_customer(Tx& tx, const auth::UserId& customer, const CartId& but_not) {
-  return tx.find<CartId>("SELECT id FROM cart WHERE customer_id = :customer AND state = 'open' AND id <> :but_not ORDER BY id DESC LIMIT 1"_sql, customer, but_not);
+std::optional<CartRow> find_open_of_customer(Tx& tx, const auth::UserId& customer, const CartId& but_not) {
+  return tx.find<CartRow>(R"(SELECT id, token_hash, state, customer_id, channel, language, currency, email, shipping_address, billing_address, delivery_method_id,
+                                    coalesce(order_id, '') AS order_id, version, created_ms, expires_ms FROM cart
+                             WHERE customer_id = :customer AND state = 'open' AND id <> :but_not AND expires_ms >= :now ORDER BY id DESC LIMIT 1)"_sql,
+                          customer, but_not, tx.now());
 }
 
 std::vector<LineRow> list_lines(Tx& tx, const CartId& id) {
@@ -50,6 +53,8 @@ void insert_line(Tx& tx, const LineRow& line) {
 bool update_line(Tx& tx, const LineRow& line) {
   return tx.exec("UPDATE cart_line SET quantity = :quantity, seen_unit_price = :seen_unit_price WHERE id = :id AND cart_id = :cart_id"_sql, line) == 1;
 }
+
+void forget_seen_prices(Tx& tx, const CartId& cart) { tx.exec("UPDATE cart_line SET seen_unit_price = NULL WHERE cart_id = :cart"_sql, cart); }
 
 bool delete_line(Tx& tx, const CartId& cart, const LineId& id) { return tx.exec("DELETE FROM cart_line WHERE id = :id AND cart_id = :cart"_sql, id, cart) == 1; }
 

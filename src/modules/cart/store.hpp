@@ -37,16 +37,17 @@ BOOST_DESCRIBE_STRUCT(LineRow, (), (id, cart_id, position, sku, quantity, seen_u
 
 void insert_cart(Tx& tx, const CartRow& cart);
 std::optional<CartRow> find_cart(Tx& tx, const CartId& id);
-bool touch(Tx& tx, const CartId& id, Timestamp expires_ms);  // takes the cart's row and raises its version; false where it is not open
+bool touch(Tx& tx, const CartId& id, Timestamp expires_ms);  // takes the cart's row and raises its version; false where it is not open or has expired
 void update_cart(Tx& tx, const CartRow& cart);               // everything but version and state
 bool complete(Tx& tx, const CartId& id, const std::string& order_id, Timestamp expires_ms);
 void remove_cart(Tx& tx, const CartId& id);
 std::int64_t remove_expired(Tx& tx, Timestamp now, std::int64_t limit);
-std::optional<CartId> find_open_of_customer(Tx& tx, const auth::UserId& customer, const CartId& but_not);
+std::optional<CartRow> find_open_of_customer(Tx& tx, const auth::UserId& customer, const CartId& but_not);  // the latest that has not expired
 
 std::vector<LineRow> list_lines(Tx& tx, const CartId& id);
 void insert_line(Tx& tx, const LineRow& line);
 bool update_line(Tx& tx, const LineRow& line);
+void forget_seen_prices(Tx& tx, const CartId& cart);
 bool delete_line(Tx& tx, const CartId& cart, const LineId& id);
 void move_lines(Tx& tx, const CartId& from, const CartId& to, std::int64_t position_offset);
 
