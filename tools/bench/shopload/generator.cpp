@@ -104,6 +104,7 @@ class Generator {
       const auto next = std::min(begin_arrivals(at), run_timers(at));
       wait(std::min({next, tick, has_begun ? give_up : measure_from_, has_ended ? give_up : measure_until_}) - now());
     }
+    if (!has_ended && span_.ended) span_.ended();
     std::vector<LoadResult> results;
     for (auto& running : loads_) {
       running.result.seconds = static_cast<double>(measure_until_ - measure_from_) / 1e9;

@@ -9,7 +9,7 @@ namespace {
 
 constexpr double width = 1400;
 constexpr double row = 17;
-constexpr double narrowest = 0.6;        // narrower frames are not drawn
+constexpr double narrowest = 1.5;        // narrower frames are not drawn
 constexpr double letter = 6.4;           // about the width of one
 constexpr std::size_t name_max = 160;
 

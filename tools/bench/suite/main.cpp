@@ -150,8 +150,8 @@ int run(int argc, char** argv) {
   run->add_option("--rounds", line.options.rounds, "How often each figure is measured")->check(CLI::Range(1, 100))->capture_default_str();
   run->add_option("--seconds", line.options.seconds, "How long each time")->check(CLI::Range(0.5, 600.0))->capture_default_str();
   run->add_option("--overload-seconds", line.options.overload_s, "How long too much is offered")->capture_default_str();
-  run->add_option("--products", line.options.products_max, "To how many products a shop grows")->capture_default_str();
-  run->add_option("--orders", line.options.orders_max, "To how many orders")->capture_default_str();
+  run->add_option("--products", line.options.products_max, "To how many products a shop grows")->check(CLI::Range(2'000, 10'000'000))->capture_default_str();
+  run->add_option("--orders", line.options.orders_max, "To how many orders")->check(CLI::Range(20'000, 100'000'000))->capture_default_str();
   run->add_option("--out", line.out, "A folder for the figures as JSON and Markdown, and curves as SVG");
   run->add_flag("--publish", line.publishes, "Put the figures into docs/performance.md and docs/performance/");
   run->add_flag("--force", line.force, "Report although the machine was busy with something else; the report says so");

@@ -94,6 +94,7 @@ TracedVisits trace_visits(Bench& bench, FilledShop& shop, std::string_view scena
 load::Ground ground_of(const load::Goods& goods, const FilledShop& shop) {
   load::Ground ground{goods, load::Choice(goods.products.size(), false)};
   ground.keys = make_token().substr(0, 16);
+  ground.host = fmt::format("127.0.0.1:{}", shop.port());
   ground.staff_token = shop.staff_token();
   return ground;
 }

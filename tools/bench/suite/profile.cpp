@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "kernel/types/problem.hpp"
+#include "shopload/report.hpp"
 #include "suite/flame.hpp"
 #include "suite/machine.hpp"
 
@@ -35,6 +36,7 @@ void profile(Bench& bench, std::string_view scenario, bool uses_cache, const std
     recorder.emplace(std::vector<std::string>{perf, "record", "-F", "999", "-e", "cpu-clock", "-g", "-p", std::to_string(shop.process()), "-o", recorded.string(), "--", "/bin/sleep", fmt::format("{:.1f}", bench.options().seconds)}, live::Variables{});
   };
   const auto results = load::run(ground, shop.port(), {load}, span);
+  if (!results.front().faults.empty()) throw Problem(500, "wrong_answers", fmt::format("Not every answer was right, so there is no profile:\n{}", load::table_of(results.front())));
   const auto status = recorder->wait(std::chrono::seconds(30));
   std::string said;
   while (recorder->read(said, std::chrono::milliseconds(200))) {}
