@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "kernel/types/problem.hpp"
+#include "live/run_tool.hpp"
 #include "live/shop.hpp"
 #include "ownership_corpus/compile_command.hpp"
 
@@ -72,20 +73,7 @@ int run(int argc, char** argv) {
   CLI::App app{"Measures how long the check of data ownership takes for each module, beside compiling the module without a cache, one source after the other. Exits with 1 where it is over its limit."};
   std::vector<std::string> only;
   app.add_option("--module", only, "Modules to measure; all of them unless given")->type_name("NAME");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  live::take_signals();
-  try {
-    return measure(fs::read_symlink("/proc/self/exe").parent_path(), only);
-  } catch (const Problem& problem) {
-    fmt::print(stderr, "ownership: {}\n", problem.detail);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ownership: {}\n", error.what());
-  }
-  return 1;
+  return live::run_tool(app, argc, argv, "ownership", 1, [&] { return measure(fs::read_symlink("/proc/self/exe").parent_path(), only); });
 }
 
 }  // namespace

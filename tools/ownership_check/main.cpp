@@ -72,7 +72,7 @@ void print_text(const TreeReport& report, bool is_quiet, double seconds) {
 // The statements of all modules that a trace of the tests does not have. They are no violation, but nobody knows whether they work.
 void print_unexecuted(const Options& options) {
   std::ifstream in(options.unexecuted);
-  if (!in) throw Problem::invalid("no_trace", fmt::format("{} cannot be read. Run the tests with POLYSHOP_STATEMENT_TRACE set to it first.", options.unexecuted.string()));
+  if (!in) throw Problem::invalid("no_trace", fmt::format("{} cannot be read. Run the tests with POLYSHOP_TEST_STATEMENT_TRACE set to it first.", options.unexecuted.string()));
   std::set<std::string> executed;
   for (std::string line; std::getline(in, line);) executed.insert(line);
   const Tree tree(options.tree);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "kernel/types/problem.hpp"
-#include "live/process.hpp"
+#include "live/run_tool.hpp"
 #include "ownership_check/tree.hpp"
 #include "ownership_corpus/corpus.hpp"
 
@@ -57,20 +57,7 @@ int run(int argc, char** argv) {
   app.add_option("--tree", options.tree, "What CMake wrote about the modules; that of this program's build unless given")->type_name("FILE");
   app.add_option("--postgresql", options.postgresql, "Also there, in a database of its own: how to connect as somebody who may create databases and roles")->type_name("CONNECTION");
   app.add_option("--case", options.only, "Cases to run; all of them unless given")->type_name("NAME");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_usage;
-  }
-  live::take_signals();
-  try {
-    return run_with(options);
-  } catch (const Problem& problem) {
-    fmt::print(stderr, "ownership: {}\n", problem.detail);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "ownership: {}\n", error.what());
-  }
-  return exit_usage;
+  return live::run_tool(app, argc, argv, "ownership", exit_usage, [&] { return run_with(options); });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "kernel/json/codec.hpp"
 #include "kernel/types/problem.hpp"
+#include "live/run_tool.hpp"
 #include "live/shop.hpp"
 #include "live/shopper.hpp"
 
@@ -78,21 +79,10 @@ int run(int argc, char** argv) {
   std::string engine = "sqlite";
   app.add_option("--engine", engine, "What keeps the data; postgresql needs POLYSHOP_TEST_POSTGRESQL, and every module runs there under a role of its own")->check(CLI::IsMember({"sqlite", "postgresql"}))->capture_default_str();
   app.add_option("--polyshop", program, "The program; the one built together with this unless given")->type_name("FILE");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  live::take_signals();
-  try {
+  return live::run_tool(app, argc, argv, "purchase", 1, [&] {
     purchase(program, engine);
     return 0;
-  } catch (const Problem& problem) {
-    fmt::print(stderr, "purchase: {}\n", problem.detail);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "purchase: {}\n", error.what());
-  }
-  return 1;
+  });
 }
 
 }  // namespace

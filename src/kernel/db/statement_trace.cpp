@@ -19,12 +19,12 @@ std::string trace_line(std::string_view file, int line, Dialect dialect, std::st
 }
 
 void trace_statement(const Statement& statement) {
-  static const char* const file = std::getenv("POLYSHOP_STATEMENT_TRACE");
+  static const char* const file = std::getenv("POLYSHOP_TEST_STATEMENT_TRACE");
   if (!file) return;
   const auto line = trace_line(statement.file, statement.line, statement.dialect, statement.text) + '\n';
   // Tests run in several processes: each line is added by one write.
   const int descriptor = ::open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (descriptor < 0 || ::write(descriptor, line.data(), line.size()) != static_cast<ssize_t>(line.size())) fmt::print(stderr, "POLYSHOP_STATEMENT_TRACE: {} cannot be written\n", file);
+  if (descriptor < 0 || ::write(descriptor, line.data(), line.size()) != static_cast<ssize_t>(line.size())) fmt::print(stderr, "POLYSHOP_TEST_STATEMENT_TRACE: {} cannot be written\n", file);
   if (descriptor >= 0) ::close(descriptor);
 }
 

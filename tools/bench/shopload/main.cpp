@@ -7,7 +7,7 @@
 
 #include "kernel/security/token.hpp"
 #include "kernel/types/problem.hpp"
-#include "live/process.hpp"
+#include "live/run_tool.hpp"
 #include "shopload/report.hpp"
 #include "shopload/usage.hpp"
 
@@ -125,20 +125,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Puts a shop under load and checks every answer. Exits with 1 where one was wrong, a connection was lost, or a refusal did not say when to come again."};
   Options options;
   add_options(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_usage;
-  }
-  live::take_signals();
-  try {
-    return run(options);
-  } catch (const Problem& problem) {
-    fmt::print(stderr, "shopload: {}\n", problem.detail);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "shopload: {}\n", error.what());
-  }
-  return exit_usage;
+  return live::run_tool(app, argc, argv, "shopload", exit_usage, [&] { return run(options); });
 }
 
 }  // namespace

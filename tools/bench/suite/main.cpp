@@ -9,6 +9,7 @@
 
 #include "kernel/runtime/clock.hpp"
 #include "kernel/types/problem.hpp"
+#include "live/run_tool.hpp"
 #include "shopload/usage.hpp"
 #include "suite/curve.hpp"
 #include "suite/machine.hpp"
@@ -19,7 +20,6 @@ namespace polyshop::bench {
 namespace {
 
 constexpr int exit_failed = 1;
-constexpr int exit_usage = 2;
 
 struct Group {
   std::string name;
@@ -169,20 +169,7 @@ int run(int argc, char** argv) {
   profiling->add_flag("--without-cache", line.without_cache, "With the response cache off");
   profiling->add_option("--out", line.out, "The drawing; SCENARIO.svg unless given");
   profiling->callback([&] { command = draw_profile; });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : exit_usage;
-  }
-  live::take_signals();
-  try {
-    return command(line);
-  } catch (const Problem& problem) {
-    fmt::print(stderr, "bench: {}\n", problem.detail);
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "bench: {}\n", error.what());
-  }
-  return exit_failed;
+  return live::run_tool(app, argc, argv, "bench", exit_failed, [&] { return command(line); });
 }
 
 }  // namespace
