@@ -196,15 +196,16 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
   bool is_replayed = false;
   auto keyed = call;
   keyed.replayed = &is_replayed;
-  const auto before = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id); });
   std::optional<Order> fresh;
-  if (!before && cart.state == cart::CartState::open) {
-    if (!cart.requirements.empty()) throw missing(cart.requirements);
+  if (cart.state == cart::CartState::open) {
     try {
+      if (!cart.requirements.empty()) throw missing(cart.requirements);
+      cart::check_nothing_is_gone(cart);
       fresh = order_of(call, cart, usable_payment(others_.payment.list_of_cart(call.unkeyed(), {id}), cart));
     } catch (const Problem&) {
-      // A key that was used before answers as it did; the session it used is no longer usable.
-      if (!node_.db.is_stored(call)) throw;
+      // Who asks again is answered as before, though the session that was used is no longer usable.
+      const bool is_living = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id).has_value(); });
+      if (!is_living && !node_.db.is_stored(call)) throw;
     }
   }
   std::optional<bus::Saga> started;
