@@ -106,9 +106,9 @@ std::map<std::string, std::int64_t> Target::ask_failpoints(const std::string& bo
 std::map<std::string, std::int64_t> Target::arm(const std::string& failpoints) { return ask_failpoints(json::to_text(ArmFailpoints{with_clock(failpoints)})); }
 std::map<std::string, std::int64_t> Target::acted() { return ask_failpoints("{}"); }
 
-void Target::jump(Timestamp ms) {
+void Target::jump(Timestamp ms, const std::string& failpoints) {
   clock_offset_ms_ += ms;
-  arm("");
+  arm(failpoints);
 }
 
 void Target::hasten() {
@@ -118,13 +118,24 @@ void Target::hasten() {
   jump(++hastened_ % 5 == 0 ? lease_ms : 3'000);
 }
 
+std::unique_ptr<db::ControlledSession> Target::session_of(std::string_view module) const {
+  return database_ ? db::open_session({Engine::postgresql, database_->url(), std::string(module), true})
+                   : db::open_session({Engine::sqlite, (options_.data / fmt::format("{}.db", module)).string(), {}, true});
+}
+
+bool Target::must_read_archive(std::string_view consumer, std::string_view source) const {
+  const auto of_source = session_of(source), of_consumer = session_of(consumer);
+  const auto first = Tx(*of_source, 0, nullptr).get<std::int64_t>("SELECT coalesce(min(position), 0) AS first FROM event_log"_sql);
+  const auto taken = Tx(*of_consumer, 0, nullptr).get<std::int64_t>("SELECT position FROM subscription WHERE source = :source"_sql, source);
+  return taken + 1 < first;
+}
+
 Standing Target::standing() const {
   Standing standing;
   std::vector<Cursor> cursors;
   std::map<std::string, std::int64_t, std::less<>> heads;
   for (const auto module : modules) {
-    const auto session = database_ ? db::open_session({Engine::postgresql, database_->url(), std::string(module), true})
-                                   : db::open_session({Engine::sqlite, (options_.data / fmt::format("{}.db", module)).string(), {}, true});
+    const auto session = session_of(module);
     session->begin(false);
     {
       Tx tx(*session, 0, nullptr);
