@@ -59,7 +59,10 @@ class Scene {
     sell(0);
     target_.jump(2 * day_ms);
     const auto give_up = steady_clock::now() + std::chrono::seconds(20);
-    while (!target_.must_read_archive("webhook", "order") && steady_clock::now() < give_up) target_.hasten();
+    while (!target_.must_read_archive("webhook", "order") && steady_clock::now() < give_up) {
+      target_.hasten();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
     if (!target_.must_read_archive("webhook", "order")) throw Problem(500, "not_archived", "Nothing was archived.");
     sell(1);
     shop().command({"backup", backup()});
