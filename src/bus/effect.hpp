@@ -29,12 +29,17 @@ class Effects {
     // Records what came of it; exactly once, in the transaction that ends the row. After the last attempt `result` is failed.
     std::function<void(Tx& tx, const std::string& id, const std::string& data, const EffectResult& result)> record;
     std::int64_t attempts_max = 10;
+    bool blocks = false;  // perform takes its time on the thread that it is called on, so each gets a worker of its own
   };
 
   Effects(Database& database, Workers& workers) : database_(database), workers_(workers) {}
 
   void handle(std::string kind, Handler handler) { handlers_.emplace(std::move(kind), std::move(handler)); }
   void enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms = 0);
+  // The same, for a caller who performs it as soon as the transaction is through, so that an answer that comes at once needs no
+  // other thread. Where it dies before, the row is taken up like any other once its lease is over.
+  void enqueue_to_perform(Tx& tx, const std::string& kind, const std::string& id, const std::string& data);
+  void perform(const std::string& kind, const std::string& id, const std::string& data) { perform(kind, id, data, 1); }
 
   // What is due and held by nobody: left by a process that died, or to be tried again. True where there was something.
   bool take_due();
@@ -44,7 +49,9 @@ class Effects {
   void forget_ended(Timestamp kept_ms);
 
  private:
+  void insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms);
   void perform(std::string kind, std::string id, std::string data, std::int64_t attempts);
+  void submit(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts);
   void record(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, EffectResult result);
   Call call() const;
 

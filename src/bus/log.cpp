@@ -40,7 +40,7 @@ void Log::append(Tx& tx, std::string_view name, std::string_view aggregate, std:
   // SQLite has one writer, so the next number is the position. On PostgreSQL the sequencer gives it after the commit.
   if (tx.engine() == Engine::sqlite)
     tx.exec(R"(INSERT INTO event_log (position, id, name, aggregate, version, time_ms, actor, trace, data)
-               SELECT coalesce(max(position), 0) + 1, :id, :name, :aggregate, :version, :time_ms, :actor, :trace, :data FROM event_log)"_sqlite,
+               VALUES ((SELECT coalesce(max(position), 0) + 1 FROM event_log), :id, :name, :aggregate, :version, :time_ms, :actor, :trace, :data))"_sqlite,
             event);
   else
     tx.exec(R"(INSERT INTO event_staging (id, name, aggregate, version, time_ms, actor, trace, data)

@@ -218,8 +218,9 @@ Cart Carts::claim(const Call& call, const CartKey& key) {
   return get(call.unkeyed(), {key.id, {}, {}});
 }
 
+// Without the key: a repetition finds it completed by the same order.
 void Carts::complete(const Call& call, const CompleteCart& wanted) {
-  node_.db.write(call, [&](Tx& tx) {
+  node_.db.write(call.unkeyed(), [&](Tx& tx) {
     if (!store::complete(tx, wanted.id, wanted.order_id, tx.now() + settings_.completed_kept_ms)) throw Problem::conflict("cart_completed", "The cart was completed by another order.");
   });
 }

@@ -100,7 +100,10 @@ bus::SagaDefinition Checkout::definition() {
     return checkout.steps.back();
   };
 
+  // What answers a repetition as it did is logged together with what follows: up to where the pivot is about to be asked for,
+  // and from there to the end.
   auto& reserve = add("reserve");
+  reserve.logged_with_next = true;
   reserve.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, state.order_id); });
     inventory::ReserveStock wanted{state.order_id.str(), {}};
@@ -118,9 +121,9 @@ bus::SagaDefinition Checkout::definition() {
   };
 
   auto& authorize = add("authorize");
+  authorize.logged_with_next = true;
   authorize.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    auto payment = others_.payment.get_payment(call, {state.payment_id});
-    if (payment.state == PaymentState::created) payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
+    const auto payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
     state.action_url = payment.state == PaymentState::requires_action ? payment.action_url : "";
     switch (payment.state) {
       case PaymentState::authorized:
@@ -151,6 +154,7 @@ bus::SagaDefinition Checkout::definition() {
 
   auto& capture = add("capture");
   capture.pivot = true;
+  capture.logged_with_next = true;
   capture.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     auto payment = others_.payment.get_payment(call, {state.payment_id});
     if (payment.state == PaymentState::authorized) payment = others_.payment.capture(call, {state.payment_id});
@@ -161,12 +165,14 @@ bus::SagaDefinition Checkout::definition() {
   });
 
   auto& consume = add("consume");
+  consume.logged_with_next = true;
   consume.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     others_.inventory.consume(call, {state.order_id.str()});
     return Advance::next();
   });
 
   auto& close = add("close_cart");
+  close.logged_with_next = true;
   close.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     others_.cart.complete(call, {state.cart_id, state.order_id.str()});
     state.number = numbers_.next();
@@ -201,22 +207,22 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
       if (!node_.db.is_stored(call)) throw;
     }
   }
-  bool is_ours = false;
+  std::optional<bus::Saga> started;
   const auto claim = node_.db.write(keyed, [&](Tx& tx) {
-    is_ours = false;
+    started.reset();
     if (const auto living = store::find_living_of_cart(tx, id)) return Claim{living->order.id, living->saga_id};
     if (!fresh) throw Problem::conflict("cart_completed", "The cart was completed and its order has been cancelled since. Start a new cart.");
-    const auto saga = node_.sagas.start(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", ""}));
-    if (!store::insert_order(tx, *fresh, saga)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
+    started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", ""}));
+    if (!store::insert_order(tx, *fresh, started->id)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
     store::insert_history(tx, fresh->id, 1, OrderState::pending, "", "checkout");
-    is_ours = true;
-    return Claim{fresh->id, saga};
+    return Claim{fresh->id, started->id};
   });
-  return answer(call, claim, is_ours && !is_replayed, is_replayed, call.deadline - std::chrono::seconds(2));
+  const bool is_ours = started.has_value() && !is_replayed;
+  const auto give_up = call.deadline - std::chrono::seconds(2);
+  return answer(call, claim, is_ours ? node_.sagas.drive(std::move(*started)) : node_.sagas.find(claim.saga_id), is_ours, is_replayed, give_up);
 }
 
-http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_ours, bool is_replayed, Deadline give_up) {
-  const auto found = is_ours ? node_.sagas.drive(claim.saga_id) : node_.sagas.find(claim.saga_id);
+http::Outcome Checkout::answer(const Call& call, const Claim& claim, const std::optional<bus::Saga>& found, bool is_ours, bool is_replayed, Deadline give_up) {
   const auto replayed = [&](http::Response response) {
     if (is_replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
     return response;
@@ -254,7 +260,7 @@ http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_our
   http::Deferred deferred;
   deferred.seconds_max = std::max(0.0, std::chrono::duration<double>(give_up - std::chrono::steady_clock::now()).count());
   deferred.start = [this, id = claim.saga_id, version = saga.version](std::move_only_function<void()> resume) { node_.sagas.when_moved(id, version, std::move(resume)); };
-  deferred.finish = [this, call, claim, is_replayed, give_up] { return answer(call, claim, true, is_replayed, give_up); };
+  deferred.finish = [this, call, claim, is_replayed, give_up] { return answer(call, claim, node_.sagas.drive(claim.saga_id), true, is_replayed, give_up); };
   return deferred;
 }
 
