@@ -94,9 +94,13 @@ std::int64_t check(Target& target, Ledger& ledger, int since_round, live::Report
   const auto standing = target.standing();
   std::int64_t total = 0;
   std::int64_t units = 0;
+  std::int64_t cancelled = 0;
   for (const auto& attempt : placed) {
     total += attempt.total;
-    if (attempt.cancel_status == -1) units += attempt.units;
+    if (attempt.cancel_status == -1)
+      units += attempt.units;
+    else
+      ++cancelled;
   }
   const auto same = [&](std::string_view what, std::int64_t in_shop, std::int64_t in_ledger) {
     if (in_shop != in_ledger) report.mismatch(fmt::format("{}: {} in the shop and {} acknowledged", what, in_shop, in_ledger));
@@ -107,6 +111,8 @@ std::int64_t check(Target& target, Ledger& ledger, int since_round, live::Report
   same("captured", standing.captured, total);
   same("carts with two orders", standing.carts_with_two, 0);
   same("units sold", standing.units_sold, units);
+  same("mails that tell of an order", standing.mails_placed, static_cast<std::int64_t>(placed.size()));
+  same("mails that tell of a cancellation", standing.mails_cancelled, cancelled);
   try {
     target.shop().command({"audit"});
   } catch (const Problem& problem) {

@@ -153,6 +153,9 @@ Standing Target::standing() const {
         standing.orders = orders.n;
         standing.orders_total = orders.sum;
         standing.carts_with_two = tx.get<std::int64_t>("SELECT count(*) AS n FROM (SELECT cart_id FROM shop_order WHERE state <> 'cancelled' GROUP BY cart_id HAVING count(*) > 1) AS twice"_sql);
+      } else if (module == "notification") {
+        standing.mails_placed = tx.get<std::int64_t>("SELECT count(*) AS n FROM mail_message WHERE event = 'order_placed'"_sql);
+        standing.mails_cancelled = tx.get<std::int64_t>("SELECT count(*) AS n FROM mail_message WHERE event = 'order_cancelled'"_sql);
       } else if (module == "payment") {
         const auto payments = tx.get<SumAndCount>("SELECT count(*) AS n, cast(coalesce(sum(captured), 0) AS bigint) AS sum FROM payment WHERE captured > 0"_sql);
         standing.payments = payments.n;

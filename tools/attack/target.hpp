@@ -26,6 +26,8 @@ struct Standing {
   std::int64_t payments = 0;        // that were captured
   std::int64_t captured = 0;        // minor units
   std::int64_t units_sold = 0;      // and not taken back
+  std::int64_t mails_placed = 0;    // that tell of an order
+  std::int64_t mails_cancelled = 0;
 };
 
 // A shop to be attacked: the real program, with goods that cost something, delivery for nothing and a member of staff. It is
