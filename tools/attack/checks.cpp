@@ -33,7 +33,7 @@ std::vector<Attempt> chosen(const Ledger& ledger, const std::function<bool(const
 }
 
 void resolve(Target& target, Ledger& ledger, live::Report& report) {
-  const auto give_up = steady_clock::now() + std::chrono::minutes(2);
+  const auto give_up = steady_clock::now() + patience;
   while (true) {
     const auto unknown = chosen(ledger, [](const Attempt& attempt) { return attempt.status == 0 || attempt.cancel_status == 0; });
     if (unknown.empty()) return;
@@ -46,7 +46,7 @@ void resolve(Target& target, Ledger& ledger, live::Report& report) {
         if (attempt.cancel_status == 0) cancel(staff, ledger, attempt);
     }
     live::stop_if_interrupted();
-    if (steady_clock::now() > give_up) return report.mismatch(fmt::format("{} completions have no end after two minutes, such as that of cart {} with {}: {}", unknown.size(), unknown.front().cart, unknown.front().token, unknown.front().code));
+    if (steady_clock::now() > give_up) return report.mismatch(fmt::format("{} completions have no end, such as that of cart {} with {}: {}", unknown.size(), unknown.front().cart, unknown.front().token, unknown.front().code));
     target.hasten();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }

@@ -14,7 +14,7 @@ namespace {
 using failpoint::Mode;
 using std::chrono::steady_clock;
 
-constexpr auto patience = std::chrono::seconds(20);
+constexpr auto reached_within = std::chrono::seconds(20);
 constexpr Timestamp day_ms = 24 * 3600'000;
 
 struct Case {
@@ -40,9 +40,10 @@ struct Scene {
 
 // What has to go wrong first, so that the place is reached at all.
 std::string before(const std::string& place) {
-  // An event fails, with the others of its batch and then alone: it is set aside, and tried again after its back-off.
+  // An event fails, with the others of its batch and then alone, and each time once more where a group of writes is begun anew: it
+  // is set aside, and tried again after its back-off.
   if (place.starts_with("subscription.before_park") || place.starts_with("subscription.parked") || place.starts_with("subscription.before_retry") || place.starts_with("subscription.retried"))
-    return "subscription.applied/notification.order=error,times=2;";
+    return "subscription.applied/notification.order=error,times=4;";
   return "";
 }
 
@@ -74,9 +75,9 @@ std::vector<Case> cases_of(const Run& run, Random& random) {
   return cases;
 }
 
-// Whether what is armed does something before patience is over: a crash as a crash.
+// Whether what is armed does something in time: a crash as a crash.
 bool acts(Target& target, const Case& one) {
-  const auto give_up = steady_clock::now() + patience;
+  const auto give_up = steady_clock::now() + reached_within;
   while (steady_clock::now() < give_up) {
     live::stop_if_interrupted();
     if (target.has_ended(std::chrono::milliseconds(20))) return one.mode == Mode::crash && target.status() == 128 + SIGKILL;
@@ -115,7 +116,7 @@ bool break_while_archiving(Scene& scene, const Case& one, const std::string& tex
   target.jump(2 * day_ms, text);
   const bool has_acted = acts(target, one);
   serve_on(target);
-  const auto give_up = steady_clock::now() + patience;
+  const auto give_up = steady_clock::now() + reached_within;
   while (!target.must_read_archive("webhook", "order") && steady_clock::now() < give_up) {
     live::stop_if_interrupted();
     target.hasten();

@@ -170,12 +170,12 @@ Standing Target::standing() const {
 }
 
 std::string Target::settle() {
-  const auto give_up = steady_clock::now() + std::chrono::minutes(2);
+  const auto give_up = steady_clock::now() + patience;
   while (true) {
     const auto now = standing();
     if (now.sagas_open == 0 && now.effects_due == 0 && now.events_parked == 0 && now.events_untaken == 0 && now.reserved == 0) return now.sagas_stuck ? fmt::format("{} sagas are stuck", now.sagas_stuck) : "";
     if (steady_clock::now() > give_up)
-      return fmt::format("after two minutes {} sagas are open, {} effects are due, {} events are set aside, {} are not taken and {} units are reserved", now.sagas_open, now.effects_due, now.events_parked, now.events_untaken, now.reserved);
+      return fmt::format("in the end {} sagas are open, {} effects are due, {} events are set aside, {} are not taken and {} units are reserved", now.sagas_open, now.effects_due, now.events_parked, now.events_untaken, now.reserved);
     hasten();
     live::stop_if_interrupted();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

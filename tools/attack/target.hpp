@@ -12,6 +12,9 @@ class ControlledSession;
 
 namespace polyshop::attack {
 
+// How long a shop may take to come to rest before that is a failure.
+inline std::chrono::seconds patience(120);
+
 // What stands in the databases of a shop, read beside it and not through it.
 struct Standing {
   std::int64_t sagas_open = 0;
@@ -74,7 +77,7 @@ class Target {
   // Whether events that the subscription has not taken are in the archive of its source alone, such as those of webhook of order.
   bool must_read_archive(std::string_view consumer, std::string_view source) const;
   // Waits until every saga has ended and nothing is left to be done, moving the clock past the leases of those that crashed.
-  // Answers what is left after two minutes; nothing where all is well.
+  // Answers what is left when patience is over; nothing where all is well.
   std::string settle();
 
  private:
