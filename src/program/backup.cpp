@@ -82,8 +82,10 @@ void back_up_sqlite(const std::vector<bus::Node*>& nodes, const fs::path& folder
   std::vector<std::unique_ptr<db::SqliteSnapshot>> snapshots;
   for (auto* node : nodes) snapshots.push_back(std::make_unique<db::SqliteSnapshot>(node->db.file()));
   while_nobody_writes(nodes, [&] {
-    failpoint::reach("backup.held");
-    for (auto& snapshot : snapshots) snapshot->take();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      snapshots[i]->take();
+      failpoint::reach("backup.taken", nodes[i]->module());
+    }
   });
   manifest.taken_ms = nodes.front()->db.clock().now();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -123,8 +125,10 @@ void back_up_postgresql(const std::vector<bus::Node*>& nodes, const fs::path& fo
     return held;
   };
   manifest.taken_ms = nodes.front()->db.clock().now();
-  for (auto* node : nodes | std::views::reverse) held_for(*node);
-  failpoint::reach("backup.held");
+  for (auto* node : nodes | std::views::reverse) {
+    held_for(*node);
+    failpoint::reach("backup.taken", node->module());
+  }
   for (auto* node : nodes) {
     const auto file = node->module() + ".sql";
     const auto& snapshot = held_for(*node).snapshot;

@@ -52,8 +52,8 @@ inline constexpr auto names = std::to_array<std::string_view>({
     "webhook.queued",                  // deliveries of an event are in the open transaction
     "webhook.answered",                // an endpoint has answered, nothing of it is written down
     "webhook.noted",                   // the attempt is durable, what it means for the delivery is not
-    "backup.held",                     // nobody writes, nothing is copied
-    "backup.copied",                   // a module is; scope: module
+    "backup.taken",                    // a module's moment is taken, and nobody writes until all are; scope: module
+    "backup.copied",                   // it is copied; scope: module
     "backup.archived",                 // the archive is too, and the manifest is not written
     "restore.verified",                // nothing is changed
     "restore.prepared",                // SQLite: a module's copy is ready; PostgreSQL: what is there was dumped; scope: module
