@@ -154,8 +154,12 @@ bool Log::shorten(const Call& call, Timestamp before, std::int64_t taken) {
   if (last > taken) {
     std::erase_if(old, [&](const Event& event) { return event.position <= taken; });
     archive_.add(old);
+    failpoint::reach("log.archived", database_.module());
   }
-  database_.write(call, [&](Tx& tx) { tx.exec("DELETE FROM event_log WHERE position <= :last"_sql, last); });
+  database_.write(call, [&](Tx& tx) {
+    tx.exec("DELETE FROM event_log WHERE position <= :last"_sql, last);
+    failpoint::reach("log.shortened", database_.module());
+  });
   return is_full && are_all_old;
 }
 

@@ -7,6 +7,7 @@
 #include "kernel/db/connection_string.hpp"
 #include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::bus {
 namespace {
@@ -263,6 +264,7 @@ void Node::tend() {
     }
   }
   while (!is_stopping() && log.shorten(system_call("tend"), before, taken)) {}
+  failpoint::reach("log.tended", module());
   log.archive().forget_until(taken);
   while (!is_stopping() && dead_letters.forget(system_call("tend"), before)) {}
   constexpr std::int64_t batch = 500;  // deleted in some milliseconds

@@ -245,6 +245,24 @@ TEST_CASE("an unknown outcome is asked for and comes to one end") {
   });
 }
 
+TEST_CASE("what is being paid is held, however long the provider takes") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(5);
+    shop.pay_with(shopper, "tok_capture_timeout_after");
+    http::Response answer;
+    std::jthread client([&] { answer = shop.complete(shopper, "k"); });
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto is_unknown = [&] { return shop.payment.facade().export_payments(shop.ground.as_system(), {}).at(0).state == payment::PaymentState::unknown; };
+    while (!is_unknown() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    REQUIRE(is_unknown());
+    CHECK(shop.inventory.node().db.read(shop.ground.as_system(), [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation"_sql); }) == "held");
+    shop.ground.clock().advance(3600'000);
+    client.join();
+    CHECK(answer.status == 201);
+    CHECK(shop.available() == 0);
+  });
+}
+
 TEST_CASE("the provider's notice and the clients' calls join one saga, whichever comes first") {
   running([](Shop& shop) {
     for (const bool approved : {true, false, true, true}) {
