@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include "kernel/db/connection_string.hpp"
 #include "kernel/db/session.hpp"
 #include "kernel/http/client.hpp"
 #include "kernel/json/codec.hpp"
@@ -151,7 +152,7 @@ TEST_CASE("events are shown, subscriptions paused and resumed, by command and by
     if (settings.contains("POLYSHOP_DATABASE_ENGINE")) {
       const auto start = refused.find("CREATE SCHEMA");
       REQUIRE(start != std::string::npos);
-      db::open_session({Engine::postgresql, settings.at("POLYSHOP_DATABASE_ADMIN_URL"), "public", false})->script(refused.substr(start, refused.find('\n', start) - start));
+      db::open_session({Engine::postgresql, db::with_setting(settings.at("POLYSHOP_DATABASE_ADMIN_URL"), "dbname", db::target_of(settings.at("POLYSHOP_DATABASE_URL")).database), "public", false})->script(refused.substr(start, refused.find('\n', start) - start));
       CHECK(contains(serving.events({"replay", "search"}), "search is rebuilt: "));
     } else {
       CHECK(refused.empty());
