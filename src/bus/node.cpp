@@ -100,6 +100,11 @@ Subscription& Node::subscribe(Source& source, From from) {
   return subscription;
 }
 
+Rebuild& Node::rebuild() {
+  if (!rebuild_) throw Problem::conflict("not_rebuildable", "The module " + module() + " has data of its own, which nothing else could be rebuilt from.");
+  return *rebuild_;
+}
+
 Subscription* Node::find_subscription(std::string_view name) {
   const auto found = std::ranges::find_if(subscriptions_, [&](const auto& one) { return one->name() == name; });
   return found == subscriptions_.end() ? nullptr : found->get();
@@ -120,6 +125,7 @@ Call Node::system_call(std::string_view as) const {
 }
 
 void Node::open() {
+  if (rebuild_ && !log.kinds().empty()) die("the module " + module() + " can be rebuilt and publishes events: its log would be lost");
   for (const auto& subscription : subscriptions_) {
     for (const auto& event : subscription->event_names())
       if (!subscription->source().may_publish(event)) die(subscription->name() + " handles " + event + ", which " + subscription->source().module() + " does not publish");
@@ -147,6 +153,7 @@ void Node::start() {
 }
 
 void Node::stop() {
+  if (rebuild_) rebuild_->stop();
   if (started_.exchange(false)) {
     {
       std::lock_guard lock(mutex_);

@@ -7,6 +7,7 @@
 #include "bus/dead_letters.hpp"
 #include "bus/effect.hpp"
 #include "bus/log.hpp"
+#include "bus/rebuild.hpp"
 #include "bus/saga.hpp"
 #include "bus/subscription.hpp"
 #include "kernel/config/config.hpp"
@@ -66,6 +67,9 @@ class Node {
   Subscription& subscribe(Node& source, From from = From::start);
   Subscription& subscribe(Source& source, From from = From::start);  // which outlives this
   const std::vector<std::unique_ptr<Subscription>>& subscriptions() const { return subscriptions_; }
+  // The whole database of the module follows from its sources, and this is how. Such a module publishes nothing.
+  void rebuilds(Rebuild::Plan plan) { rebuild_ = std::make_unique<Rebuild>(*this, std::move(plan)); }
+  Rebuild& rebuild();  // throws Problem 409 `not_rebuildable` where it has data of its own
   Subscription* find_subscription(std::string_view name);  // null where this release has none of that name
   // Runs a function about every so often, on one of the module's workers; with several instances on each of them.
   void every(std::string name, Timestamp interval_ms, std::function<void(const Call&)> run);
@@ -121,6 +125,7 @@ class Node {
   Platform& platform_;
   std::set<std::string> uses_;
   db::Notifier* notifier_ = nullptr;
+  std::unique_ptr<Rebuild> rebuild_;
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
   std::vector<std::pair<Subscription*, Node*>> subscribers_;  // to this log, in this process, with whose they are
   std::map<std::string, Timestamp> warned_ms_;                // of a subscription's lag, last

@@ -47,6 +47,14 @@ Subscription::Subscription(Database& consumer, Source& source, From from, Metric
   position_ = metrics.gauge("polyshop_subscription_position", "The position of the last event taken.", labels);
 }
 
+Subscription::Subscription(Database& consumer, const Subscription& like, Metrics& metrics) : Subscription(consumer, like.source_, like.from_, metrics) { handlers_ = like.handlers_; }
+
+void Subscription::begin_at_head(const Call& call) {
+  const auto epoch = source_.epoch_since(1).epoch;  // before the head: a restore between the two is noticed
+  const auto head = source_.head();
+  consumer_.write(call, [&](Tx& tx) { tx.exec("INSERT INTO subscription (name, source, position, epoch) VALUES (:name, :source, :position, :epoch)"_sql, name_, source_.module(), head, epoch); });
+}
+
 void Subscription::handle(std::string event_name, Handler handler) {
   if (!event_name.starts_with(source_.module() + ".")) die("a subscription to " + source_.module() + " handles " + event_name);
   if (!handlers_.emplace(event_name, std::move(handler)).second) die(name_ + " handles " + event_name + " twice");

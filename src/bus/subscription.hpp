@@ -48,6 +48,8 @@ class Subscription {
   };
 
   Subscription(Database& consumer, Source& source, From from, Metrics& metrics);
+  // The same handlers for another database of the same module, which is made anew.
+  Subscription(Database& consumer, const Subscription& like, Metrics& metrics);
 
   const std::string& name() const { return name_; }
   Source& source() { return source_; }
@@ -64,6 +66,9 @@ class Subscription {
            {[prepare](const Call& call, const Event& event) { return std::any(prepare(call, json::from_text<E>(event.data, json::Mode::lenient))); },
             [apply](Tx& tx, const Event& event, const std::any& prepared) { apply(tx, event, json::from_text<E>(event.data, json::Mode::lenient), std::any_cast<const P&>(prepared)); }});
   }
+
+  // Puts the cursor of a database that has none where the source's log ends now.
+  void begin_at_head(const Call& call);
 
   // Takes what is there, up to a batch; true where there may be more. Called by one thread at a time.
   bool step();

@@ -91,6 +91,7 @@ App::App(Config& config, std::filesystem::path data)
       notification_(platform_, order_.node(), order_.facade()),
       webhook_(platform_) {
   webhook_.tell_of(platform_.nodes);  // whichever there are
+  search_.rebuilds_from(catalog_.facade(), pricing_.facade(), inventory_.facade());
   add_control_routes();
   bus::add_feed({routes_, "bus"}, platform_.nodes, [this] { return is_stopping_.load(); });
   add_event_routes({routes_, "bus"}, facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));
