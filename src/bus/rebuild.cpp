@@ -65,7 +65,8 @@ void Rebuild::make(const Call& asked) {
   try {
     log::info("a rebuild begins", {{"module", node_.module()}, {"actor", call.actor.id}});
     Metrics metrics;  // those of the old database go on
-    Database fresh(node_.module(), node_.db.make_place_beside(), node_.db.clock(), metrics);
+    auto beside = node_.db.make_place_beside();
+    Database fresh(node_.module(), beside.options, node_.db.clock(), metrics);
     fresh.migrate();
     fresh.open();
     std::vector<std::unique_ptr<Subscription>> subscriptions;
@@ -87,7 +88,7 @@ void Rebuild::make(const Call& asked) {
     fresh.write(call, [&](Tx& tx) {
       for (const auto& held : paused) tx.exec("UPDATE subscription SET state = 'paused', reason = :reason WHERE name = :name"_sql, held.reason, held.name);
     });
-    node_.db.replace_with(fresh);
+    node_.db.replace_with(fresh, beside);
     if (plan_.replaced) plan_.replaced();
     log::info("a rebuild is done", {{"module", node_.module()}, {"items", standing().items}});
     const std::lock_guard lock(mutex_);

@@ -113,8 +113,8 @@ class Subscription {
   std::int64_t suspect_until_ = 0;  // the last position of those that may have ended the process before
   std::set<std::int64_t> begun_;    // of these, what this process has begun and did not survive yet
   int waits_ = 0;
-  std::chrono::steady_clock::time_point waits_until_{};
-  std::chrono::steady_clock::time_point next_parked_look_{};
+  Timestamp waits_until_ms_ = 0;       // these two of the steady clock
+  Timestamp next_parked_look_ms_ = 0;
   std::mutex failure_mutex_;
   std::string failure_;
   Metrics::Counter taken_;

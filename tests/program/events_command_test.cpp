@@ -147,15 +147,14 @@ TEST_CASE("events are shown, subscriptions paused and resumed, by command and by
     CHECK(serving.send(Method::del, "/subscriptions/search.catalog").status == 409);
     CHECK(http::Client("127.0.0.1", serving.shop.port()).send(Method::get, "/v1/admin/events?filter[module]=catalog").status == 401);
 
-    // On PostgreSQL with roles of their own somebody makes the place for it once.
-    const auto refused = refusal([&] { serving.events({"replay", "search"}); });
+    CHECK(contains(serving.events({"replay", "search"}), "search is rebuilt: "));
     if (settings.contains("POLYSHOP_DATABASE_ENGINE")) {
-      const auto start = refused.find("CREATE SCHEMA");
-      REQUIRE(start != std::string::npos);
-      db::open_session({Engine::postgresql, db::with_setting(settings.at("POLYSHOP_DATABASE_ADMIN_URL"), "dbname", db::target_of(settings.at("POLYSHOP_DATABASE_URL")).database), "public", false})->script(refused.substr(start, refused.find('\n', start) - start));
+      // A shop that was provisioned by an earlier release has no place for it until that is done again.
+      const auto database = db::target_of(settings.at("POLYSHOP_DATABASE_URL")).database;
+      db::open_session({Engine::postgresql, db::with_setting(settings.at("POLYSHOP_DATABASE_ADMIN_URL"), "dbname", database), "public", false})->script("DROP SCHEMA search_rebuild");
+      CHECK(contains(refusal([&] { serving.events({"replay", "search"}); }), "Run polyshop provision again"));
+      serving.shop.command({"provision", "--execute"});
       CHECK(contains(serving.events({"replay", "search"}), "search is rebuilt: "));
-    } else {
-      CHECK(refused.empty());
     }
     CHECK(serving.send(Method::post, "/rebuilds", R"({"module":"catalog"})").status == 409);
     CHECK(serving.send(Method::post, "/rebuilds", R"({"module":"search"})").status == 201);

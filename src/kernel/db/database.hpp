@@ -94,13 +94,18 @@ class Database {
   std::vector<Migration> plan();
   std::vector<Migration> migrate();
 
-  // An empty place for another database of this module beside this one: what an earlier one has left there is removed. Throws
-  // Problem 409 `no_place_to_rebuild` where PostgreSQL's role may not make one.
-  DatabaseOptions make_place_beside() const;
-  // Puts such a database, which is closed by that, in the place of this one, which is gone. Transactions that come meanwhile
-  // wait; after a crash there is the one or the other. Throws Problem 503 where somebody holds on to what is to be replaced;
-  // then this one is as it was.
-  void replace_with(Database& fresh);
+  // An empty place for another database of this module beside this one: what an earlier one has left there is removed. It is
+  // the caller's alone, in every instance. Throws Problem 409 `rebuild_running` where somebody has it, and
+  // `no_place_to_rebuild` where PostgreSQL's role may not make it.
+  struct Beside {
+    DatabaseOptions options;
+    std::unique_ptr<db::ControlledSession> owner;  // PostgreSQL: holds the lock on the place, as the role that migrates
+  };
+  Beside make_place_beside() const;
+  // Puts a database in that place, which is closed by that, in the place of this one, which is gone. Transactions that come
+  // meanwhile wait; after a crash there is the one or the other. Throws Problem 503 where somebody holds on to what is to be
+  // replaced, or the place was lost with the connection; then this one is as it was.
+  void replace_with(Database& fresh, Beside& beside);
 
   std::filesystem::path file() const { return options_.folder / (module_ + ".db"); }
   const DatabaseOptions& options() const { return options_; }
