@@ -14,7 +14,6 @@ namespace polyshop {
 
 Workers::Workers(std::string name, std::size_t threads_max, std::size_t queue_max)
     : name_(std::move(name)), threads_max_(threads_max), queue_max_(queue_max) {
-  if (threads_max_ == 0) die(fmt::format("the pool {} has no threads", name_));
   threads_.reserve(threads_max_);
 }
 
@@ -41,6 +40,18 @@ bool Workers::submit(Job&& job) {
     queue_.push_back({std::move(job), std::chrono::steady_clock::now()});
   }
   work_.notify_one();
+  return true;
+}
+
+bool Workers::run_one() {
+  Job job;
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty()) return false;
+    job = std::move(queue_.front());
+    queue_.pop_front();
+  }
+  job();
   return true;
 }
 

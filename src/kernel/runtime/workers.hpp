@@ -15,7 +15,8 @@ namespace polyshop {
 using Job = std::move_only_function<void()>;
 
 // A bounded pool of threads for plain, blocking work. Threads are started when work comes and none is idle, up to the
-// limit, so that a module that does nothing costs nothing. A job must not throw.
+// limit, so that a module that does nothing costs nothing. A job must not throw. A pool of no threads keeps what it is given for
+// whoever calls run_one(), and drops what is left when it stops: for simulations.
 class Workers {
  public:
   Workers(std::string name, std::size_t threads_max, std::size_t queue_max);
@@ -25,6 +26,8 @@ class Workers {
 
   // False where the queue is full or the pool is stopping: answer 503. The job is then untouched.
   bool submit(Job&& job);
+  // Without threads: does what is first in the queue, on this thread, and lets through what it throws. False where there is nothing.
+  bool run_one();
   // Takes no more work, finishes what is queued, joins. Not from one of its own threads.
   void stop();
   std::size_t queued() const;
