@@ -48,7 +48,7 @@ bool Workers::run_one() {
   {
     const std::lock_guard lock(mutex_);
     if (queue_.empty()) return false;
-    job = std::move(queue_.front());
+    job = std::move(queue_.front().job);
     queue_.pop_front();
   }
   job();
