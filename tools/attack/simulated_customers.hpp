@@ -34,6 +34,7 @@ class SimulatedCustomers {
   http::Response ask_as_staff(http::Method method, const std::string& target, const std::string& body, Fields fields);
   void go_on(Customer& customer);
   void complete(Customer& customer);
+  order::OrderState state_of(const Customer& customer);
   void tell_outcome();  // of a payment, as the provider does without being asked
   void cancel_order();
   void cancel_saga();

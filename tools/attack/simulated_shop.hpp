@@ -47,6 +47,7 @@ class SimulatedShop {
   struct Crash {};  // no std::exception: nobody may take it for a failure to go on from
   bool survives(const std::function<void()>& work);
   void open();
+  void start_again();
   const std::filesystem::path data_;
   std::mt19937_64 random_;
   ManualClock clock_;
