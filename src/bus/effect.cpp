@@ -29,22 +29,33 @@ Call Effects::call() const {
   return call;
 }
 
-void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
+// Where it is to be performed at once, the row is written as taken by this process, which does so without a look at the table.
+void Effects::insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
   if (!handlers_.contains(kind)) die("an effect of the kind " + kind + " has no handler");
   const auto due = tx.now() + delay_ms;
-  // The row is written as taken by this process: it is performed right after the commit, without a look at the table.
   tx.exec(R"(INSERT INTO effect (id, kind, state, data, result, attempts, failure, due_ms, lease_until_ms, created_ms)
              VALUES (:id, :kind, 'due', :data, '', :attempts, '', :due, :lease, :now))"_sql,
           id, kind, data, delay_ms ? 0 : 1, due, delay_ms ? 0 : tx.now() + lease_ms, tx.now());
   failpoint::reach("effect.enqueued", kind);
-  if (delay_ms) return;
-  tx.after_commit([this, kind, id, data] {
-    Job job = [this, kind, id, data] { perform(kind, id, data, 1); };
-    workers_.submit(std::move(job));  // a full queue leaves it to take_due(), once the lease is over
-  });
 }
 
+void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
+  insert(tx, kind, id, data, delay_ms);
+  if (delay_ms) return;
+  tx.after_commit([this, kind, id, data] { submit(kind, id, data, 1); });
+}
+
+void Effects::submit(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts) {
+  Job job = [this, kind, id, data, attempts] { perform_row(kind, id, data, attempts); };
+  workers_.submit(std::move(job));  // a full queue leaves it to take_due(), once the lease is over
+}
+
+void Effects::enqueue_to_perform(Tx& tx, const std::string& kind, const std::string& id, const std::string& data) { insert(tx, kind, id, data, 0); }
+
 bool Effects::take_due() {
+  // Mostly there is nothing, and a look costs no commit.
+  const auto is_due = [](Tx& tx) { return tx.get<std::int64_t>("SELECT count(*) AS n FROM (SELECT 1 FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now LIMIT 1) AS first"_sql, tx.now()) > 0; };
+  if (!database_.read(call(), is_due)) return false;
   const auto due = database_.write(call(), [&](Tx& tx) {
     auto rows = tx.list<Due>(db::one_of(R"(UPDATE effect SET attempts = attempts + 1, lease_until_ms = :lease
                                            WHERE id IN (SELECT id FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now ORDER BY due_ms LIMIT 50)
@@ -55,7 +66,11 @@ bool Effects::take_due() {
                              tx.now() + lease_ms, tx.now());
     return rows;
   });
-  for (const auto& row : due) perform(row.kind, row.id, row.data, row.attempts);
+  for (const auto& row : due) {
+    const auto handler = handlers_.find(row.kind);
+    const bool blocks = handler != handlers_.end() && handler->second.blocks;
+    blocks ? submit(row.kind, row.id, row.data, row.attempts) : perform_row(row.kind, row.id, row.data, row.attempts);
+  }
   return !due.empty();
 }
 
@@ -73,9 +88,15 @@ void Effects::forget_ended(Timestamp kept_ms) {
     });
 }
 
-void Effects::perform(std::string kind, std::string id, std::string data, std::int64_t attempts) {
+void Effects::perform_row(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts) {
   const auto handler = handlers_.find(kind);
   if (handler == handlers_.end()) return log::error("an effect has no handler", {{"kind", kind}, {"id", id}});
+  perform(kind, id, data, attempts, [&](const Call& call, Done done) { handler->second.perform(call, id, data, std::move(done)); });
+}
+
+void Effects::perform(const std::string& kind, const std::string& id, const std::string& data, const Start& start) { perform(kind, id, data, 1, start); }
+
+void Effects::perform(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, const Start& start) {
   auto done = [this, kind, id, data, attempts](EffectResult result) {
     try {
       failpoint::reach("effect.performed", kind);
@@ -87,7 +108,7 @@ void Effects::perform(std::string kind, std::string id, std::string data, std::i
   };
   try {
     failpoint::reach("effect.before_perform", kind);
-    handler->second.perform(call(), id, data, done);
+    start(call(), done);
   } catch (const std::exception& error) {
     done({EffectResult::Kind::again, error.what(), 0});
   }

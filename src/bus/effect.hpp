@@ -23,18 +23,24 @@ struct EffectResult {
 class Effects {
  public:
   using Done = std::move_only_function<void(EffectResult)>;
+  using Start = std::function<void(const Call& call, Done done)>;
   struct Handler {
     // Starts the effect and returns; calls done once, from any thread. Runs at least once for each row.
     std::function<void(const Call& call, const std::string& id, const std::string& data, Done done)> perform;
     // Records what came of it; exactly once, in the transaction that ends the row. After the last attempt `result` is failed.
     std::function<void(Tx& tx, const std::string& id, const std::string& data, const EffectResult& result)> record;
     std::int64_t attempts_max = 10;
+    bool blocks = false;  // perform takes its time on the thread that it is called on, so each gets a worker of its own
   };
 
   Effects(Database& database, Workers& workers) : database_(database), workers_(workers) {}
 
   void handle(std::string kind, Handler handler) { handlers_.emplace(std::move(kind), std::move(handler)); }
   void enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms = 0);
+  // The same, for a caller who performs it as soon as the transaction is through, so that an answer that comes at once needs no
+  // other thread. Where it dies before, the row is taken up like any other once its lease is over.
+  void enqueue_to_perform(Tx& tx, const std::string& kind, const std::string& id, const std::string& data);
+  void perform(const std::string& kind, const std::string& id, const std::string& data, const Start& start);
 
   // What is due and held by nobody: left by a process that died, or to be tried again. True where there was something.
   bool take_due();
@@ -44,7 +50,10 @@ class Effects {
   void forget_ended(Timestamp kept_ms);
 
  private:
-  void perform(std::string kind, std::string id, std::string data, std::int64_t attempts);
+  void insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms);
+  void perform_row(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts);
+  void perform(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, const Start& start);
+  void submit(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts);
   void record(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, EffectResult result);
   Call call() const;
 

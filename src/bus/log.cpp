@@ -40,7 +40,7 @@ void Log::append(Tx& tx, std::string_view name, std::string_view aggregate, std:
   // SQLite has one writer, so the next number is the position. On PostgreSQL the sequencer gives it after the commit.
   if (tx.engine() == Engine::sqlite)
     tx.exec(R"(INSERT INTO event_log (position, id, name, aggregate, version, time_ms, actor, trace, data)
-               SELECT coalesce(max(position), 0) + 1, :id, :name, :aggregate, :version, :time_ms, :actor, :trace, :data FROM event_log)"_sqlite,
+               VALUES ((SELECT coalesce(max(position), 0) + 1 FROM event_log), :id, :name, :aggregate, :version, :time_ms, :actor, :trace, :data))"_sqlite,
             event);
   else
     tx.exec(R"(INSERT INTO event_staging (id, name, aggregate, version, time_ms, actor, trace, data)
@@ -154,8 +154,12 @@ bool Log::shorten(const Call& call, Timestamp before, std::int64_t taken) {
   if (last > taken) {
     std::erase_if(old, [&](const Event& event) { return event.position <= taken; });
     archive_.add(old);
+    failpoint::reach("log.archived", database_.module());
   }
-  database_.write(call, [&](Tx& tx) { tx.exec("DELETE FROM event_log WHERE position <= :last"_sql, last); });
+  database_.write(call, [&](Tx& tx) {
+    tx.exec("DELETE FROM event_log WHERE position <= :last"_sql, last);
+    failpoint::reach("log.shortened", database_.module());
+  });
   return is_full && are_all_old;
 }
 

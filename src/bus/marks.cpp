@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel/runtime/failpoint.hpp"
+
 namespace polyshop::bus {
 namespace {
 
@@ -29,6 +31,7 @@ LogEpoch epoch_since(Tx& tx, std::int64_t epoch) {
 
 void begin_epoch(Tx& tx, std::int64_t epoch) {
   tx.exec("INSERT INTO log_epoch (epoch, after_position) SELECT :epoch, coalesce(max(position), 0) FROM event_log"_sql, epoch);
+  failpoint::reach("log.epoch_begun");
 }
 
 void set_cursor(Tx& tx, const CursorMark& cursor) { tx.exec("UPDATE subscription SET epoch = :epoch, position = :position WHERE name = :subscription"_sql, cursor); }

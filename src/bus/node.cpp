@@ -7,6 +7,7 @@
 #include "kernel/db/connection_string.hpp"
 #include "kernel/db/database_settings.hpp"
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 namespace polyshop::bus {
 namespace {
@@ -16,6 +17,8 @@ constexpr Timestamp ended_kept_ms = 30LL * 24 * 3600'000;
 constexpr Timestamp tend_ms = 60'000;
 constexpr Timestamp measure_ms = 15'000;
 constexpr Timestamp key_kept_ms = 24 * 3600'000;
+// Events that come one after the other are taken together: each taking is a commit. The first is taken at once.
+constexpr auto between_takings = std::chrono::milliseconds(20);
 
 std::filesystem::path archive_of(const Platform& platform, const std::string& module) {
   return (platform.events.archive.empty() ? platform.database.folder / "archive" : platform.events.archive) / module;
@@ -26,7 +29,9 @@ std::filesystem::path archive_of(const Platform& platform, const std::string& mo
 struct Node::Task {
   std::string name;
   std::function<bool()> step;        // true: there may be more
+  std::chrono::milliseconds pause{};   // from one step to the next that is asked for
   std::atomic<int> asked = 0;        // how often it was asked for since its runner last looked; 0: nobody runs it
+  std::chrono::steady_clock::time_point last{};  // of its runner: when it last made a step
 };
 
 struct Node::Repeated {
@@ -96,6 +101,7 @@ Subscription& Node::subscribe(Source& source, From from) {
   auto& task = *tasks_.emplace_back(std::make_unique<Task>());
   task.name = subscription.name();
   task.step = [&subscription] { return subscription.step(); };
+  task.pause = between_takings;
   source.on_append([this, &task] { schedule(task); });
   return subscription;
 }
@@ -205,15 +211,16 @@ void Node::tick() {
 void Node::schedule(Task& task) {
   if (!started_ || task.asked.fetch_add(1) > 0) return;  // its runner will look again
   Job job = [this, &task] {
-    int seen = task.asked.load();
     while (true) {
-      bool more = false;
+      if (const auto next = task.last + task.pause; std::chrono::steady_clock::now() < next) std::this_thread::sleep_until(next);
+      int seen = task.asked.load();
+      bool more = true;
       try {
-        more = task.step();
+        while (more && started_) more = task.step();
       } catch (const std::exception& error) {
         log::warning("background work failed", {{"module", module()}, {"task", task.name}, {"error", error.what()}});
       }
-      if (more && started_) continue;
+      task.last = std::chrono::steady_clock::now();
       if (task.asked.compare_exchange_strong(seen, 0)) return;
     }
   };
@@ -278,6 +285,7 @@ void Node::tend() {
     }
   }
   while (!is_stopping() && log.shorten(system_call("tend"), before, taken)) {}
+  failpoint::reach("log.tended", module());
   log.archive().forget_until(taken);
   while (!is_stopping() && dead_letters.forget(system_call("tend"), before)) {}
   constexpr std::int64_t batch = 500;  // deleted in some milliseconds

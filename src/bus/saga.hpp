@@ -43,7 +43,7 @@ struct SagaEntry {
   std::int64_t number = 0;
   std::string step;
   std::string direction;  // forward, back; none where only somebody intervened
-  std::string result;     // skipped, or retry, compensate, cancel; empty where the saga itself did the step
+  std::string result;     // skipped, or retry, compensate, cancel; unsure: a runner died and may have done it; empty where the saga itself did the step
   std::string actor;      // who intervened, and why
   std::string reason;
   Timestamp time_ms = 0;
@@ -72,6 +72,10 @@ struct SagaStep {
   std::function<Advance(const Call& call, std::string& data)> compensate = nullptr;
   std::function<void(Tx& tx, std::string& data, const std::string& outcome)> record_compensation = nullptr;
   bool pivot = false;  // once it is done the saga only goes forward, and what came of it is settled only by asking
+  // Its entry is written with that of a later step, which spares a commit. Where the process dies before, the step is run again, so a
+  // repetition has to answer as the first did, and its compensation has to do no harm where it was never run. Never the last
+  // step, nor the one before the pivot: the log says that the pivot comes before it can have happened.
+  bool logged_with_next = false;
 };
 
 // Steps that differ from those of a release before are a new version; the old one stays defined until none of its sagas runs.
@@ -137,9 +141,13 @@ class Sagas {
   bool are_defined() const { return !definitions_.empty(); }
   // In the transaction of the change that wants it. Run it afterwards with drive(), or leave it to the poll.
   SagaId start(Tx& tx, const std::string& kind, const std::string& data);
+  // The same, leased to the caller, who drives it as soon as the transaction is through; where it dies before, the poll does
+  // once the lease is over.
+  Saga start_to_drive(Tx& tx, const std::string& kind, const std::string& data);
   // Runs steps on this thread until the saga ends, waits, or fails for now. Does nothing where it is not due, or somebody
   // else runs it. Answers how it stands; nothing where it is gone, having ended long ago.
   std::optional<Saga> drive(const SagaId& id);
+  std::optional<Saga> drive(Saga started);
   std::optional<Saga> find(const SagaId& id);
   // Something a waiting saga may be waiting for has happened; from a subscription's or an effect's transaction.
   void wake(Tx& tx, const SagaId& id);
@@ -169,32 +177,18 @@ class Sagas {
     std::int64_t seen_version;
     std::move_only_function<void()> moved;
   };
-  enum class Park { no, yes };
-  // What a step's failure leads to, where it is not repeated: a refusal (nothing that waiting mends), and too many attempts.
-  // Where it does not turn back, a saga is stuck after too many.
-  struct Failing {
-    bool refusal_turns_back;
-    bool exhaustion_turns_back;
+  struct Leased {
+    Saga saga;
+    bool was_left;  // by a runner that died with it
   };
   const SagaDefinition* find_definition(const Saga& saga) const;
   bool may_be_newer(const std::string& kind, std::int64_t version) const;
   Call own_call() const;
-  Call call_for(const Saga& saga, const std::string& step) const;
-
-  std::optional<Saga> lease(const SagaId& id);
-  std::optional<Saga> run(const SagaId& id);  // nothing where it is not due or not free
+  Saga insert(Tx& tx, const std::string& kind, const std::string& data, Timestamp lease_until_ms);
+  std::optional<Leased> lease(const SagaId& id);  // nothing where it is not due or not free
+  std::optional<Saga> run(Leased leased);
   bool try_to_run(const SagaId& id);
   void drive_after(Tx& tx, const SagaId& id);
-  // Each answers whether there is more to do now.
-  bool advance(Saga& saga);
-  bool run_step(const SagaDefinition& definition, std::size_t index, Saga& saga);
-  bool compensate_step(const SagaDefinition& definition, Saga& saga);
-  bool commit(Saga& saga, Park park, const SagaEntry& entry = {}, const std::function<void(Tx&, std::string&)>& record = nullptr);
-  bool commit_step(Saga& saga, Saga next, const SagaEntry& entry, const std::function<void(Tx&, std::string&)>& record, Failing failing);
-  bool park(Saga& saga, SagaState state, Timestamp poll_ms, Timestamp latest_ms);
-  bool turn_back(Saga& saga, const Problem& problem);
-  bool fail(Saga& saga, const Problem& problem, Failing failing);
-  bool strand(Saga& saga, std::string why);
   void skip(Tx& tx, const SagaDefinition& definition, Saga& saga, SagaEntry& entry);
 
   static bool has_left(const Saga& saga, std::int64_t seen_version);
@@ -218,6 +212,8 @@ inline bool goes_back(const Saga& saga) { return !saga.outcome.empty(); }
 void step_done(const SagaDefinition& definition, std::size_t index, Saga& saga);
 void step_undone(Saga& saga);
 void turned_back(Saga& saga, const Problem& problem);
+// Of a saga whose runner died: entries for what it may have done without logging it. The saga then stands at the last of these steps.
+std::vector<SagaEntry> suspect_unlogged(const SagaDefinition& definition, Saga& saga);
 // The step to be undone next: the failing one first, since it may have had its effect without our hearing of it, then in
 // reverse what the saga's own log shows it did. Empty where nothing is left.
 std::string next_to_undo(Tx& tx, const Saga& saga);

@@ -27,6 +27,15 @@ void step_done(const SagaDefinition& definition, std::size_t index, Saga& saga) 
   saga.failure.clear();
 }
 
+std::vector<SagaEntry> suspect_unlogged(const SagaDefinition& definition, Saga& saga) {
+  std::vector<SagaEntry> entries;
+  for (auto index = index_of(definition, saga.step); index && definition.steps[*index].logged_with_next; ++*index) {
+    entries.push_back({0, saga.step, "forward", "unsure", "", "", 0});
+    saga.step = definition.steps[*index + 1].name;
+  }
+  return entries;
+}
+
 void turned_back(Saga& saga, const Problem& problem) {
   saga.state = SagaState::compensating;
   saga.attempts = 0;
@@ -51,7 +60,7 @@ std::string next_to_undo(Tx& tx, const Saga& saga) {
 
 void insert_entry(Tx& tx, const SagaId& id, const SagaEntry& entry) {
   tx.exec(R"(INSERT INTO saga_step (saga_id, number, step, direction, result, actor, reason, time_ms)
-             SELECT :id, coalesce(max(number), 0) + 1, :step, :direction, :result, :actor, :reason, :now FROM saga_step WHERE saga_id = :id)"_sql,
+             VALUES (:id, (SELECT coalesce(max(number), 0) + 1 FROM saga_step WHERE saga_id = :id), :step, :direction, :result, :actor, :reason, :now))"_sql,
           id, entry.step, entry.direction, entry.result, entry.actor, entry.reason, tx.now());
 }
 
@@ -117,18 +126,22 @@ Saga Sagas::intervene(const Call& call, const SagaId& id, std::int64_t version, 
     if (!definition && action != SagaAction::retry) throw refused("definition_missing", "This release does not know the steps of its version. Start the release that began it.");
     SagaEntry entry{0, saga->step, "none", std::string(json::enum_name(action)), call.actor.id, reason, 0};
     const bool is_stuck = saga->state == SagaState::stuck;
+    std::vector<SagaEntry> unsure;
+    const auto give_up = [&](Problem problem) {
+      check_may_go_back(*definition, *saga);
+      if (saga->state == SagaState::running) unsure = saga::suspect_unlogged(*definition, *saga);
+      saga::turned_back(*saga, problem);
+    };
     switch (action) {
       case SagaAction::retry: saga->state = saga::goes_back(*saga) ? SagaState::compensating : SagaState::running; break;
       case SagaAction::skip: skip(tx, *definition, *saga, entry); break;
       case SagaAction::compensate:
         if (!is_stuck) throw refused("not_stuck", fmt::format("It is {} and goes on by itself. Cancel it to give it up.", json::enum_name(saga->state)));
-        check_may_go_back(*definition, *saga);
-        saga::turned_back(*saga, Problem::conflict("undone", "It could not go on and was undone by the shop's staff."));
+        give_up(Problem::conflict("undone", "It could not go on and was undone by the shop's staff."));
         break;
       case SagaAction::cancel:
         if (is_stuck) throw refused("saga_stuck", "It is stuck. Compensate it to undo what it did.");
-        check_may_go_back(*definition, *saga);
-        saga::turned_back(*saga, Problem::conflict("given_up", "It was given up by the shop's staff."));
+        give_up(Problem::conflict("given_up", "It was given up by the shop's staff."));
         break;
     }
     const bool ends = has_ended(saga->state);
@@ -136,6 +149,7 @@ Saga Sagas::intervene(const Call& call, const SagaId& id, std::int64_t version, 
                                     WHERE id = :id AND version = :version)"_sql,
                                  saga->state, saga->step, saga->data, saga->outcome, saga->failure, tx.now(), id, version);
     if (changed == 0) throw Problem::precondition_failed("The saga has moved since you read it; read it again and decide anew.");
+    for (const auto& one : unsure) saga::insert_entry(tx, id, one);
     saga::insert_entry(tx, id, entry);
     if (!ends) drive_after(tx, id);
     tx.after_commit([this, id] { moved(id); });

@@ -132,8 +132,7 @@ std::vector<Database::Migration> App::plan() {
 }
 
 void App::migrate(const std::function<void(const std::string&, const Database::Migration&)>& applied) {
-  if (std::filesystem::exists(data_ / unfinished_restore_name))
-    throw Problem(409, "restore_unfinished", fmt::format("A restore into {} has begun and not ended. Run polyshop restore again; what was there before is kept in a folder named replaced_... beside it.", data_.string()));
+  finish_restore(platform_.nodes, database_, archive_folder());
   check_places(platform_.nodes, shared_role_);
   for (auto* node : platform_.nodes)
     for (const auto& migration : node->db.migrate()) applied(node->module(), migration);

@@ -11,6 +11,7 @@
 #include "kernel/json/problem_json.hpp"
 #include "kernel/observe/log.hpp"
 #include "kernel/runtime/durable_file.hpp"
+#include "kernel/runtime/failpoint.hpp"
 #include "kernel/security/file_hash.hpp"
 
 namespace polyshop {
@@ -81,7 +82,10 @@ void back_up_sqlite(const std::vector<bus::Node*>& nodes, const fs::path& folder
   std::vector<std::unique_ptr<db::SqliteSnapshot>> snapshots;
   for (auto* node : nodes) snapshots.push_back(std::make_unique<db::SqliteSnapshot>(node->db.file()));
   while_nobody_writes(nodes, [&] {
-    for (auto& snapshot : snapshots) snapshot->take();
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      snapshots[i]->take();
+      failpoint::reach("backup.taken", nodes[i]->module());
+    }
   });
   manifest.taken_ms = nodes.front()->db.clock().now();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -91,6 +95,7 @@ void back_up_sqlite(const std::vector<bus::Node*>& nodes, const fs::path& folder
     snapshots[i].reset();
     manifest.modules.push_back({module, file, marks_of({Engine::sqlite, (folder / file).string(), {}, true})});
     manifest.files.push_back(file_of(folder, file));
+    failpoint::reach("backup.copied", module);
   }
 }
 
@@ -120,7 +125,10 @@ void back_up_postgresql(const std::vector<bus::Node*>& nodes, const fs::path& fo
     return held;
   };
   manifest.taken_ms = nodes.front()->db.clock().now();
-  for (auto* node : nodes | std::views::reverse) held_for(*node);
+  for (auto* node : nodes | std::views::reverse) {
+    held_for(*node);
+    failpoint::reach("backup.taken", node->module());
+  }
   for (auto* node : nodes) {
     const auto file = node->module() + ".sql";
     const auto& snapshot = held_for(*node).snapshot;
@@ -133,6 +141,7 @@ void back_up_postgresql(const std::vector<bus::Node*>& nodes, const fs::path& fo
     progress({"dumping " + node->module(), 0, 0});
     db::dump_schema(node->db.migration_options(), snapshot, folder / file);
     manifest.files.push_back(file_of(folder, file));
+    failpoint::reach("backup.copied", node->module());
   }
 }
 
@@ -155,6 +164,7 @@ BackupManifest back_up(const std::vector<bus::Node*>& nodes, const fs::path& arc
   copy_archive(archive, folder / archive_name);
   for (auto at = fs::recursive_directory_iterator(folder / archive_name, error); !error && at != fs::recursive_directory_iterator(); at.increment(error))
     if (at->is_regular_file()) manifest.files.push_back(file_of(folder, fs::relative(at->path(), folder)));
+  failpoint::reach("backup.archived");
   write_durably(folder / manifest_name, json::to_text(manifest));
   return manifest;
 }

@@ -58,6 +58,7 @@ void back_up(const CommandLine& line, const std::filesystem::path& folder) {
 void restore(const CommandLine& line, const std::filesystem::path& folder, const std::vector<std::string>& modules) {
   auto config = line.config();
   App app(config, line.data);
+  app.arm_failpoints(line.allow_failpoints);
   const auto lock = FolderLock::take(line.data);
   if (!lock) throw Problem(409, "data_folder_in_use", fmt::format("A process serves the data folder {}. Stop it first.", line.data.string()));
   Restored restored;
@@ -87,6 +88,7 @@ void add_backup(CLI::App& program, CommandLine& line) {
   const auto modules = std::make_shared<std::vector<std::string>>();
   restoring->add_option("folder", *folder, "The backup.")->required();
   restoring->add_option("--module", *modules, "Only this module; may be given several times.");
+  restoring->add_flag("--allow-failpoints", line.allow_failpoints, "For tests of failures: let runtime.failpoints break this restore on purpose.");
   restoring->callback([&line, folder, modules] { restore(line, *folder, *modules); });
 }
 

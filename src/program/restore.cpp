@@ -3,11 +3,12 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include "kernel/db/postgresql_dump.hpp"
 #include "kernel/db/schema_files.hpp"
-#include "kernel/db/sqlite_snapshot.hpp"
+#include "kernel/observe/log.hpp"
 #include "kernel/runtime/durable_file.hpp"
+#include "kernel/runtime/failpoint.hpp"
 #include "kernel/security/file_hash.hpp"
+#include "program/replace.hpp"
 
 namespace polyshop {
 namespace {
@@ -57,114 +58,12 @@ std::vector<bus::Node*> chosen(const std::vector<bus::Node*>& nodes, const Backu
   return found;
 }
 
-std::int64_t epoch_in(const db::SessionOptions& options) {
-  try {
-    const auto session = db::open_session(options);
-    Tx tx(*session, 0, nullptr);
-    return bus::read_marks(tx).epoch;
-  } catch (const std::exception&) {
-    return 0;  // there is none, or it is what the restore is to mend
-  }
-}
-
 void change(const db::SessionOptions& options, const std::function<void(Tx&)>& fn) {
   const auto session = db::open_session(options);
   session->begin(true);
   Tx tx(*session, 0, nullptr);
   fn(tx);
   session->commit();
-}
-
-void sync_folder(const fs::path& folder) {
-  write_durably(folder / ".synced", "");
-  fs::remove(folder / ".synced");
-}
-
-void make_private_folder(const fs::path& folder) {
-  fs::create_directories(folder);
-  fs::permissions(folder, fs::perms::owner_all);
-}
-
-void begin_replacing(const fs::path& data) { write_durably(data / unfinished_restore_name, "A restore into this folder has not ended. Run polyshop restore again.\n"); }
-
-// Copies are made, checked and brought to this release beside the live files, which are only renamed then.
-void replace_sqlite(const std::vector<bus::Node*>& nodes, const DatabaseOptions& database, const fs::path& folder, const fs::path& kept, const OnProgress& progress) {
-  const auto staging = database.folder / "restoring";
-  fs::remove_all(staging);
-  make_private_folder(staging);
-  auto staged = database;
-  staged.folder = staging;
-  staged.ballast = nullptr;
-  Metrics metrics;
-  for (auto* node : nodes) {
-    const auto file = node->db.file().filename();
-    progress({"preparing " + node->module(), 0, 0});
-    fs::copy_file(folder / file, staging / file);
-    db::check_sqlite_file(staging / file);
-    Database copy(node->module(), staged, node->db.clock(), metrics);
-    copy.migrate();
-    const auto before = fs::exists(node->db.file()) ? epoch_in(node->db.session_options(true)) : 0;
-    const auto epoch = std::max(epoch_in(copy.session_options(true)), before) + 1;
-    change(copy.session_options(false), [&](Tx& tx) { bus::begin_epoch(tx, epoch); });
-  }
-  sync_folder(staging);
-  begin_replacing(database.folder);
-  for (auto* node : nodes) {
-    const auto live = node->db.file();
-    for (const auto* suffix : {"", "-wal", "-shm"}) {
-      const fs::path file = live.string() + suffix;
-      if (!fs::exists(file)) continue;
-      make_private_folder(kept);
-      fs::rename(file, kept / file.filename());
-    }
-    fs::rename(staging / live.filename(), live);
-  }
-  sync_folder(database.folder);
-  fs::remove_all(staging);
-}
-
-// The tables of a schema and what is in them are replaced in one transaction. What was there is dumped before.
-void replace_postgresql(const std::vector<bus::Node*>& nodes, const DatabaseOptions& database, const fs::path& folder, const fs::path& kept, const OnProgress& progress) {
-  for (auto* node : nodes) {
-    const auto session = db::open_session(node->db.session_options(false));
-    Tx tx(*session, 0, nullptr);
-    const auto others = tx.get<std::int64_t>("SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"_postgresql);
-    if (others > 0) throw Problem::conflict("database_in_use", fmt::format("{} sessions of {} are connected to its database. Stop every instance of the shop first.", others, node->module()));
-  }
-  begin_replacing(database.folder);
-  for (auto* node : nodes) {
-    const auto& module = node->module();
-    const auto before = epoch_in(node->db.session_options(true));
-    node->db.migrate();  // makes the schema where there is none
-    const auto owner = node->db.migration_options();
-    if (before > 0) {
-      progress({"keeping " + module, 0, 0});
-      make_private_folder(kept);
-      db::dump_schema(owner, "", kept / (module + ".sql"));
-    }
-    std::string drop;
-    {
-      const auto session = db::open_session(owner);
-      Tx tx(*session, 0, nullptr);
-      for (const auto& table : tx.list<std::string>("SELECT table_name FROM information_schema.tables WHERE table_schema = :schema ORDER BY table_name"_postgresql, module))
-        drop += fmt::format("{}\"{}\".\"{}\"", drop.empty() ? "DROP TABLE " : ", ", module, table);
-    }
-    progress({"loading " + module, 0, 0});
-    db::load_schema(owner, drop, folder / (module + ".sql"));
-    node->db.migrate();
-    change(node->db.session_options(false), [&](Tx& tx) { bus::begin_epoch(tx, std::max(bus::read_marks(tx).epoch, before) + 1); });
-  }
-}
-
-void replace_archive(const std::vector<bus::Node*>& nodes, const fs::path& archive, const fs::path& folder, const fs::path& kept) {
-  for (auto* node : nodes) {
-    const auto live = archive / node->module();
-    if (fs::exists(live)) {
-      make_private_folder(kept / archive_name);
-      fs::rename(live, kept / archive_name / node->module());
-    }
-    if (fs::exists(folder / archive_name / node->module())) fs::copy(folder / archive_name / node->module(), live, fs::copy_options::recursive);
-  }
 }
 
 bool is_there(bus::Node& node) { return node.db.engine() == Engine::postgresql || fs::exists(node.db.file()); }
@@ -195,7 +94,35 @@ std::vector<GoneEvents> align_cursors(const std::vector<bus::Node*>& nodes) {
   return gone;
 }
 
+// How to end a restore with the backup it was begun with.
+std::string command_for(const UnfinishedRestore& unfinished, std::size_t of) {
+  auto command = "polyshop restore " + unfinished.backup;
+  if (unfinished.modules.size() < of)
+    for (const auto& one : unfinished.modules) command += " --module " + one.module;
+  return command;
+}
+
+std::vector<bus::Node*> nodes_of(const UnfinishedRestore& unfinished, const std::vector<bus::Node*>& nodes) {
+  std::vector<bus::Node*> found;
+  for (auto* node : nodes)
+    if (std::ranges::find(unfinished.modules, node->module(), &ReplacedModule::module) != unfinished.modules.end()) found.push_back(node);
+  return found;
+}
+
 }  // namespace
+
+void finish_restore(const std::vector<bus::Node*>& nodes, const DatabaseOptions& database, const fs::path& archive) {
+  const auto unfinished = find_unfinished(database.folder);
+  if (!unfinished) return;
+  if (database.engine != Engine::sqlite)
+    throw Problem(409, "restore_unfinished", fmt::format("A restore has begun to replace what is in the database and was cut off, so nothing is opened. Run it again: {}", command_for(*unfinished, nodes.size())));
+  log::warning("a restore was cut off and is brought to its end", {{"backup", unfinished->backup}, {"what_was_there_before", unfinished->kept}});
+  Replacement replacement(nodes_of(*unfinished, nodes), database, archive, *unfinished);
+  replacement.put_in_place([](const Progress&) {});
+  for (const auto& gone : align_cursors(nodes))
+    log::warning("events that were taken are gone; what was done about them stays", {{"subscription", gone.subscription}, {"source", gone.source}, {"from", gone.from}, {"to", gone.to}});
+  replacement.end();
+}
 
 Restored restore(const std::vector<bus::Node*>& nodes, const DatabaseOptions& database, const fs::path& archive, const fs::path& folder, const std::vector<std::string>& modules, const OnProgress& progress) {
   Restored restored;
@@ -206,16 +133,21 @@ Restored restore(const std::vector<bus::Node*>& nodes, const DatabaseOptions& da
   verify(manifest, folder, progress);
   const auto wanted = chosen(nodes, manifest, modules);
   for (auto* node : wanted) restored.modules.push_back(node->module());
-  const auto suffix = fmt::format("replaced_{:%Y%m%d_%H%M%S}", fmt::gmtime(static_cast<std::time_t>(nodes.front()->db.clock().now() / 1000)));
-  const auto kept = database.folder / suffix;
-  if (database.engine == Engine::sqlite)
-    replace_sqlite(wanted, database, folder, kept, progress);
-  else
-    replace_postgresql(wanted, database, folder, kept, progress);
-  replace_archive(wanted, archive, folder, kept);
+  failpoint::reach("restore.verified");
+  if (database.engine == Engine::sqlite) finish_restore(nodes, database, archive);
+  auto unfinished = find_unfinished(database.folder).value_or(UnfinishedRestore{});
+  for (const auto& one : unfinished.modules)
+    if (std::ranges::find(restored.modules, one.module) == restored.modules.end())
+      throw Problem::conflict("restore_unfinished", fmt::format("A restore that was cut off has begun to replace {} too. End it first: {}", one.module, command_for(unfinished, nodes.size())));
+  unfinished.backup = fs::absolute(folder).string();
+  if (unfinished.kept.empty()) unfinished.kept = fmt::format("replaced_{:%Y%m%d_%H%M%S}", fmt::gmtime(static_cast<std::time_t>(nodes.front()->db.clock().now() / 1000)));
+  Replacement replacement(wanted, database, archive, std::move(unfinished));
+  replacement.prepare(progress);
+  replacement.put_in_place(progress);
   restored.gone = align_cursors(nodes);
-  fs::remove(database.folder / unfinished_restore_name);
-  if (fs::exists(kept)) restored.kept = kept.string();
+  failpoint::reach("restore.aligned");
+  replacement.end();
+  if (fs::exists(replacement.kept())) restored.kept = replacement.kept().string();
   return restored;
 }
 

@@ -285,7 +285,7 @@ TEST_CASE("of several instances one at a time runs a saga, and who waits for it 
     travel.node.sagas.notice_moves();
     CHECK_FALSE(moved);
     travel.second = [&] {
-      CHECK(travel.node.sagas.drive(id)->state == SagaState::waiting);  // it is the other's
+      CHECK(travel.node.sagas.drive(id)->state == SagaState::running);  // it is the other's
       travel.node.sagas.notice_moves();
       CHECK_FALSE(moved);
       return Advance::next();

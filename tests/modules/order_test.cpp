@@ -191,6 +191,27 @@ TEST_CASE("sold out: 409 with the lines, nothing charged") {
   });
 }
 
+TEST_CASE("of what is gone no order is begun, and no payment; who bought it is answered as before") {
+  running([](Shop& shop) {
+    const auto first = shop.fill(5), late = shop.fill(1);
+    shop.pay_with(first, "tok_approve");
+    shop.pay_with(late, "tok_approve");
+    CHECK(shop.complete(first, "a").status == 201);
+    const auto sagas = [&] { return shop.order.node().sagas.list(shop.ground.as_system(), {}).size(); };
+    CHECK(sagas() == 1);
+    const auto sold_out = shop.complete(late, "b");
+    CHECK(sold_out.status == 409);
+    CHECK(Shop::member(sold_out, "code") == "sold_out");
+    CHECK(sold_out.body.find(R"("pointer":"/lines/0")") != std::string::npos);
+    const auto session = shop.send(Method::post, late.cart + "/payment-sessions", R"({"provider":"sandbox","token":"tok_approve"})", {{"Cart-Token", late.token}, {"Idempotency-Key", Shop::unique()}});
+    CHECK(session.status == 409);
+    CHECK(Shop::member(session, "code") == "sold_out");
+    CHECK(sagas() == 1);
+    CHECK(shop.complete(first, "a").status == 201);
+    CHECK(shop.complete(first, "c").status == 200);
+  });
+}
+
 TEST_CASE("a total that has changed since the payment was opened is not charged") {
   running([](Shop& shop) {
     const auto shopper = shop.fill(1);
@@ -221,6 +242,24 @@ TEST_CASE("an unknown outcome is asked for and comes to one end") {
     time.request_stop();
     CHECK(answer.status == 201);
     CHECK(shop.available() == 4);
+  });
+}
+
+TEST_CASE("what is being paid is held, however long the provider takes") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(5);
+    shop.pay_with(shopper, "tok_capture_timeout_after");
+    http::Response answer;
+    std::jthread client([&] { answer = shop.complete(shopper, "k"); });
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto is_unknown = [&] { return shop.payment.facade().export_payments(shop.ground.as_system(), {}).at(0).state == payment::PaymentState::unknown; };
+    while (!is_unknown() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+    REQUIRE(is_unknown());
+    CHECK(shop.inventory.node().db.read(shop.ground.as_system(), [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation"_sql); }) == "held");
+    shop.ground.clock().advance(3600'000);
+    client.join();
+    CHECK(answer.status == 201);
+    CHECK(shop.available() == 0);
   });
 }
 

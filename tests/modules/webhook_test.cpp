@@ -12,7 +12,7 @@
 #include "ground.hpp"
 #include "kernel/outbound/address.hpp"
 #include "kernel/security/token.hpp"
-#include "receiver.hpp"
+#include "live/receiver.hpp"
 
 // Webhooks, sent to a real server by the real sender. Time is the test's, but for what the network takes.
 namespace polyshop::webhook {
@@ -21,7 +21,7 @@ namespace {
 using http::Method;
 using tests::Ground;
 using tests::on_each_engine;
-using tests::Receiver;
+using live::Receiver;
 
 constexpr Timestamp hour_ms = 3600'000;
 

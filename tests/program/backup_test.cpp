@@ -4,6 +4,7 @@
 
 #include "ground.hpp"
 #include "kernel/db/session.hpp"
+#include "kernel/runtime/failpoint.hpp"
 
 // A backup of modules that are written all the while.
 namespace polyshop {
@@ -39,7 +40,9 @@ TEST_CASE("a backup shows all modules at one moment, whatever is written while i
     for (const auto until = rounds + 3; rounds < until;) rounds.wait(rounds);
   };
   wait_for_more();
+  failpoint::arm("backup.taken=delay,ms=20");  // between the moments of two modules much would be written
   const auto manifest = back_up(nodes, folder / "no archive", folder / "backup", [&](const Progress&) { wait_for_more(); });
+  failpoint::arm("");
   writer.request_stop();
   writer.join();
 

@@ -1,49 +1,30 @@
-#include <cstdlib>
 #include <fstream>
 
-#include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include "kernel/db/connection_string.hpp"
 #include "kernel/db/session.hpp"
-#include "kernel/http/client.hpp"
 #include "kernel/json/codec.hpp"
-#include "live/shop.hpp"
+#include "serving.hpp"
 
 // The commands on events and the admin API that does the same, with the real program: while it serves and while it does not.
 namespace polyshop {
 namespace {
 
 using http::Method;
-using live::Variables;
+using tests::contains;
+using tests::on_each_engine;
+using tests::refusal;
+using tests::Variables;
 
-struct SignIn {
-  std::string email;
-  std::string password;
-  std::string kind = "staff";
-};
-BOOST_DESCRIBE_STRUCT(SignIn, (), (email, password, kind))
-struct Session {
-  std::string token;
-};
-BOOST_DESCRIBE_STRUCT(Session, (), (token))
 struct Identified {
   std::string id;
   std::string actor;
 };
 BOOST_DESCRIBE_STRUCT(Identified, (), (id, actor))
 
-struct Serving {
-  explicit Serving(const Variables& settings) : shop(POLYSHOP_PROGRAM, folder.path() / "shop", settings) {
-    if (settings.contains("POLYSHOP_DATABASE_ENGINE")) shop.command({"provision", "--execute"});
-    shop.command({"user", "create", "--email", "ann@example.com"}, "correct horse battery\n");
-    start();
-  }
-  void start() {
-    shop.serve({"--allow-failpoints"});
-    client.emplace("127.0.0.1", shop.port());
-    token = json::from_text<Session>(client->send(Method::post, "/v1/auth/sessions", json::to_text(SignIn{"ann@example.com", "correct horse battery"})).body, json::Mode::lenient).token;
-  }
+struct Serving : tests::Serving {
+  using tests::Serving::Serving;
   // A product, which is an event of the catalog.
   void import(const std::string& sku) {
     const auto file = folder.path() / (sku + ".csv");
@@ -54,15 +35,7 @@ struct Serving {
     arguments.insert(arguments.begin(), "events");
     return shop.command(arguments);
   }
-  http::ClientResponse send(Method method, const std::string& target, const std::string& body = {}) {
-    auto response = client->send(method, "/v1/admin/events" + target, body, {{"Authorization", "Bearer " + token}});
-    return response;
-  }
-  void arm(const std::string& failpoint) {
-    http::Client control(folder.path() / "shop" / "control.sock");
-    const auto response = control.send(Method::post, "/internal/failpoints", R"({"arm":")" + failpoint + R"("})");
-    REQUIRE(response.status == 200);
-  }
+  http::ClientResponse send(Method method, const std::string& target, const std::string& body = {}) { return tests::Serving::send(method, "/events" + target, body); }
   // Until a command's answer holds a text.
   bool comes_to_say(const std::vector<std::string>& arguments, const std::string& text) {
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -78,31 +51,7 @@ struct Serving {
       if (text[i] != ' ' || (!line.empty() && line.back() != ' ')) line += text[i];
     return line;
   }
-
-  live::Folder folder{"events-command"};
-  live::Shop shop;
-  std::optional<http::Client> client;
-  std::string token;
 };
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::string refusal(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const Problem& problem) {
-    return problem.detail;
-  }
-  return "";
-}
-
-void on_each_engine(const std::function<void(const Variables&)>& body) {
-  body({});
-  if (std::getenv("POLYSHOP_TEST_POSTGRESQL")) {
-    const live::PostgresqlDatabase database;
-    body(database.settings());
-  }
-}
 
 }  // namespace
 

@@ -33,7 +33,7 @@ std::vector<Attempt> chosen(const Ledger& ledger, const std::function<bool(const
 }
 
 void resolve(Target& target, Ledger& ledger, live::Report& report) {
-  const auto give_up = steady_clock::now() + std::chrono::minutes(2);
+  const auto give_up = steady_clock::now() + patience;
   while (true) {
     const auto unknown = chosen(ledger, [](const Attempt& attempt) { return attempt.status == 0 || attempt.cancel_status == 0; });
     if (unknown.empty()) return;
@@ -46,7 +46,7 @@ void resolve(Target& target, Ledger& ledger, live::Report& report) {
         if (attempt.cancel_status == 0) cancel(staff, ledger, attempt);
     }
     live::stop_if_interrupted();
-    if (steady_clock::now() > give_up) return report.mismatch(fmt::format("{} completions have no end after two minutes, such as that of cart {} with {}: {}", unknown.size(), unknown.front().cart, unknown.front().token, unknown.front().code));
+    if (steady_clock::now() > give_up) return report.mismatch(fmt::format("{} completions have no end, such as that of cart {} with {}: {}", unknown.size(), unknown.front().cart, unknown.front().token, unknown.front().code));
     target.hasten();
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
@@ -94,9 +94,13 @@ std::int64_t check(Target& target, Ledger& ledger, int since_round, live::Report
   const auto standing = target.standing();
   std::int64_t total = 0;
   std::int64_t units = 0;
+  std::int64_t cancelled = 0;
   for (const auto& attempt : placed) {
     total += attempt.total;
-    if (attempt.cancel_status == -1) units += attempt.units;
+    if (attempt.cancel_status == -1)
+      units += attempt.units;
+    else
+      ++cancelled;
   }
   const auto same = [&](std::string_view what, std::int64_t in_shop, std::int64_t in_ledger) {
     if (in_shop != in_ledger) report.mismatch(fmt::format("{}: {} in the shop and {} acknowledged", what, in_shop, in_ledger));
@@ -107,6 +111,8 @@ std::int64_t check(Target& target, Ledger& ledger, int since_round, live::Report
   same("captured", standing.captured, total);
   same("carts with two orders", standing.carts_with_two, 0);
   same("units sold", standing.units_sold, units);
+  same("mails that tell of an order", standing.mails_placed, static_cast<std::int64_t>(placed.size()));
+  same("mails that tell of a cancellation", standing.mails_cancelled, cancelled);
   try {
     target.shop().command({"audit"});
   } catch (const Problem& problem) {

@@ -10,7 +10,7 @@ namespace polyshop::attack {
 // unknown outcome with its key until it is known, waits until everything has ended, and then that
 //  - every order that was acknowledged since the round given is there with its total, and asked for again, with the same key or
 //    another, is the same order;
-//  - there are as many orders, payments and units sold as acknowledged, and no cart has two orders;
+//  - there are as many orders, payments, units sold and mails as acknowledged, and no cart has two orders;
 //  - `polyshop audit` finds nothing.
 // Each violation is a mismatch of the report; answers how many acknowledged orders were looked at.
 std::int64_t check(Target& target, Ledger& ledger, int since_round, live::Report& report);

@@ -1,12 +1,16 @@
 #include "attack/ledger.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "kernel/json/codec.hpp"
+#include "live/process.hpp"
 
 namespace polyshop::attack {
 
@@ -29,6 +33,20 @@ std::vector<Attempt> Ledger::attempts() const {
   std::vector<Attempt> all;
   for (const auto& [cart, attempt] : attempts_) all.push_back(attempt);
   return all;
+}
+
+std::int64_t Ledger::placed() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::count_if(attempts_, [](const auto& one) { return one.second.is_placed(); });
+}
+
+void Ledger::wait_for_placed(std::int64_t count) const {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (placed() < count) {
+    live::stop_if_interrupted();
+    if (std::chrono::steady_clock::now() > give_up) throw Problem(500, "no_orders", fmt::format("After a minute {} orders are placed, not {}.", placed(), count));
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
 }
 
 }  // namespace polyshop::attack

@@ -40,6 +40,8 @@ class Ledger {
 
   void write(const Attempt& attempt);      // it replaces what is known of the cart
   std::vector<Attempt> attempts() const;   // as they stand, in no order
+  std::int64_t placed() const;             // how many orders
+  void wait_for_placed(std::int64_t count) const;  // at most a minute; throws Problem where they have not come by then
 
  private:
   int file_ = -1;

@@ -28,6 +28,7 @@ const Test tests[] = {
     {"expiry", "reservations that expire while they are paid", true, race_with_expiry},
     {"restore", "backups while it sells, restored elsewhere", true, restore_while_selling},
     {"simulation", "crashes and failures in hours that pass in seconds, on one thread", false, simulate},
+    {"restore-kill", "restores that are cut off, at every failpoint and at any moment", true, kill_restores},
 };
 
 // Runs a test with one seed and says what came of it; answers the number of failures.
@@ -53,6 +54,7 @@ int run(int argc, char** argv) {
   Run wanted{.report = report};
   std::filesystem::path tally;
   std::filesystem::path seeds;
+  bool ends_at_failure = false;
   std::string name;
   std::string names;
   for (const auto& test : tests) names += fmt::format("\n  {:<12}{}", test.name, test.what);
@@ -62,6 +64,7 @@ int run(int argc, char** argv) {
   app.add_option("--rounds", wanted.rounds, "So many instead")->check(CLI::Range(1, 10'000'000));
   app.add_option("--place", wanted.place, "Of failpoints: only those that begin so, each in every mode, such as lane.before_commit/order");
   app.add_option("--seed", wanted.seed, "What the choices follow from; a new one is taken and printed unless given");
+  app.add_flag("--first-failure", ends_at_failure, "End at the first failure, and wait half a minute for what does not come to rest: for a program that is known to be wrong");
   app.add_option("--polyshop", wanted.program, "The program; the one built together with this unless given")->type_name("FILE");
   app.add_option("--tally", tally, "A file to add the figures of this run to; then seeds that fail are kept in the other file")->type_name("FILE");
   app.add_option("--seeds", seeds, "A file of seeds that have failed once, each run again first")->type_name("FILE");
@@ -76,6 +79,10 @@ int run(int argc, char** argv) {
     return 2;
   }
   live::take_signals();
+  if (ends_at_failure) {
+    patience = std::chrono::seconds(30);
+    report.end_at_mismatch();
+  }
   auto all = kept_seeds(seeds, name, wanted.engine);
   all.push_back(wanted.seed ? wanted.seed : std::random_device()());
   for (const auto seed : all) {

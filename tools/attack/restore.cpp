@@ -2,48 +2,12 @@
 
 #include <fmt/format.h>
 
+#include "attack/fresh_shop.hpp"
 #include "attack/load.hpp"
-#include "attack/tests.hpp"
 #include "kernel/json/codec.hpp"
 
 namespace polyshop::attack {
 namespace {
-
-std::int64_t count_placed(const Ledger& ledger) { return std::ranges::count_if(ledger.attempts(), &Attempt::is_placed); }
-
-void wait_for_placed(const Ledger& ledger, std::int64_t count) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(1);
-  while (count_placed(ledger) < count) {
-    live::stop_if_interrupted();
-    if (std::chrono::steady_clock::now() > give_up) throw Problem(500, "no_orders", fmt::format("After a minute {} orders are placed, not {}.", count_placed(ledger), count));
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-}
-
-// A shop in a folder, or a database, of its own, to restore into.
-struct Fresh {
-  Fresh(const Run& run, const std::filesystem::path& data) : shop(run.program, data, {}) {
-    if (run.engine != "postgresql") return;
-    database.emplace();
-    for (const auto& [variable, value] : database->settings()) shop.set(variable, value);
-    shop.command({"provision", "--execute"});
-  }
-  std::optional<live::PostgresqlDatabase> database;
-  live::Shop shop;
-};
-
-std::string refusal_of(live::Shop& shop, const std::vector<std::string>& command) {
-  try {
-    return "it was done: " + shop.command(command);
-  } catch (const Problem& problem) {
-    if (problem.code == "interrupted") throw;
-    return problem.detail;
-  }
-}
-
-void expect(Run& run, std::string_view what, const std::string& text, std::string_view part) {
-  if (text.find(part) == std::string::npos) run.report.mismatch(fmt::format("{}: {}", what, text));
-}
 
 // Every order that was acknowledged before the backup began is there with its total.
 void check_orders(Run& run, int port, const std::vector<Attempt>& acknowledged) {
@@ -81,22 +45,22 @@ void restore_while_selling(Run& run) {
     {
       Load load(target.port(), [&] { return target.staff(); }, ledger, 8, run.seed, round);
       for (int i = 0; i < backups; ++i) {
-        wait_for_placed(ledger, count_placed(ledger) + 20);
+        ledger.wait_for_placed(ledger.placed() + 20);
         acknowledged = ledger.attempts();
         std::erase_if(acknowledged, [](const Attempt& attempt) { return !attempt.is_placed(); });
         backup = made.emplace_back(folder.path() / fmt::format("backup-{}-{}", round, i));
         target.shop().command({"backup", backup.string()});
         ++run.faults;
       }
-      wait_for_placed(ledger, count_placed(ledger) + 5);  // it goes on selling
+      ledger.wait_for_placed(ledger.placed() + 5);  // it goes on selling
     }
     for (const auto& one : made) {
       if (one == backup) break;
-      Fresh earlier(run, one.string() + "-restored");
+      FreshShop earlier(run, one.string() + "-restored");
       earlier.shop.command({"restore", one.string()});
       earlier.shop.command({"audit"});
     }
-    Fresh fresh(run, folder.path() / fmt::format("restored-{}", round));
+    FreshShop fresh(run, folder.path() / fmt::format("restored-{}", round));
     fresh.shop.command({"restore", backup.string()});
     fresh.shop.serve();
     check_orders(run, fresh.shop.port(), acknowledged);
@@ -106,7 +70,7 @@ void restore_while_selling(Run& run) {
     Ledger later(folder.path() / fmt::format("later-{}", round));
     {
       Load more(fresh.shop.port(), [&] { return target.staff_of(fresh.shop.port()); }, later, 4, run.seed, round);
-      wait_for_placed(later, 10);
+      later.wait_for_placed(10);
     }
     fresh.shop.command({"audit"});  // waits until every event is taken
     fresh.shop.stop();

@@ -106,9 +106,9 @@ std::map<std::string, std::int64_t> Target::ask_failpoints(const std::string& bo
 std::map<std::string, std::int64_t> Target::arm(const std::string& failpoints) { return ask_failpoints(json::to_text(ArmFailpoints{with_clock(failpoints)})); }
 std::map<std::string, std::int64_t> Target::acted() { return ask_failpoints("{}"); }
 
-void Target::jump(Timestamp ms) {
+void Target::jump(Timestamp ms, const std::string& failpoints) {
   clock_offset_ms_ += ms;
-  arm("");
+  arm(failpoints);
 }
 
 void Target::hasten() {
@@ -118,13 +118,24 @@ void Target::hasten() {
   jump(++hastened_ % 5 == 0 ? lease_ms : 3'000);
 }
 
+std::unique_ptr<db::ControlledSession> Target::session_of(std::string_view module) const {
+  return database_ ? db::open_session({Engine::postgresql, database_->url(), std::string(module), true})
+                   : db::open_session({Engine::sqlite, (options_.data / fmt::format("{}.db", module)).string(), {}, true});
+}
+
+bool Target::must_read_archive(std::string_view consumer, std::string_view source) const {
+  const auto of_source = session_of(source), of_consumer = session_of(consumer);
+  const auto first = Tx(*of_source, 0, nullptr).get<std::int64_t>("SELECT coalesce(min(position), 0) AS first FROM event_log"_sql);
+  const auto taken = Tx(*of_consumer, 0, nullptr).get<std::int64_t>("SELECT position FROM subscription WHERE source = :source"_sql, source);
+  return taken + 1 < first;
+}
+
 Standing Target::standing() const {
   Standing standing;
   std::vector<Cursor> cursors;
   std::map<std::string, std::int64_t, std::less<>> heads;
   for (const auto module : modules) {
-    const auto session = database_ ? db::open_session({Engine::postgresql, database_->url(), std::string(module), true})
-                                   : db::open_session({Engine::sqlite, (options_.data / fmt::format("{}.db", module)).string(), {}, true});
+    const auto session = session_of(module);
     session->begin(false);
     {
       Tx tx(*session, 0, nullptr);
@@ -142,6 +153,9 @@ Standing Target::standing() const {
         standing.orders = orders.n;
         standing.orders_total = orders.sum;
         standing.carts_with_two = tx.get<std::int64_t>("SELECT count(*) AS n FROM (SELECT cart_id FROM shop_order WHERE state <> 'cancelled' GROUP BY cart_id HAVING count(*) > 1) AS twice"_sql);
+      } else if (module == "notification") {
+        standing.mails_placed = tx.get<std::int64_t>("SELECT count(*) AS n FROM mail_message WHERE event = 'order_placed'"_sql);
+        standing.mails_cancelled = tx.get<std::int64_t>("SELECT count(*) AS n FROM mail_message WHERE event = 'order_cancelled'"_sql);
       } else if (module == "payment") {
         const auto payments = tx.get<SumAndCount>("SELECT count(*) AS n, cast(coalesce(sum(captured), 0) AS bigint) AS sum FROM payment WHERE captured > 0"_sql);
         standing.payments = payments.n;
@@ -156,12 +170,12 @@ Standing Target::standing() const {
 }
 
 std::string Target::settle() {
-  const auto give_up = steady_clock::now() + std::chrono::minutes(2);
+  const auto give_up = steady_clock::now() + patience;
   while (true) {
     const auto now = standing();
     if (now.sagas_open == 0 && now.effects_due == 0 && now.events_parked == 0 && now.events_untaken == 0 && now.reserved == 0) return now.sagas_stuck ? fmt::format("{} sagas are stuck", now.sagas_stuck) : "";
     if (steady_clock::now() > give_up)
-      return fmt::format("after two minutes {} sagas are open, {} effects are due, {} events are set aside, {} are not taken and {} units are reserved", now.sagas_open, now.effects_due, now.events_parked, now.events_untaken, now.reserved);
+      return fmt::format("in the end {} sagas are open, {} effects are due, {} events are set aside, {} are not taken and {} units are reserved", now.sagas_open, now.effects_due, now.events_parked, now.events_untaken, now.reserved);
     hasten();
     live::stop_if_interrupted();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));

@@ -6,7 +6,14 @@
 #include "live/shop.hpp"
 #include "live/staff.hpp"
 
+namespace polyshop::db {
+class ControlledSession;
+}
+
 namespace polyshop::attack {
+
+// How long a shop may take to come to rest before that is a failure.
+inline std::chrono::seconds patience(120);
 
 // What stands in the databases of a shop, read beside it and not through it.
 struct Standing {
@@ -22,6 +29,8 @@ struct Standing {
   std::int64_t payments = 0;        // that were captured
   std::int64_t captured = 0;        // minor units
   std::int64_t units_sold = 0;      // and not taken back
+  std::int64_t mails_placed = 0;    // that tell of an order
+  std::int64_t mails_cancelled = 0;
 };
 
 // A shop to be attacked: the real program, with goods that cost something, delivery for nothing and a member of staff. It is
@@ -58,19 +67,22 @@ class Target {
   // Arms failpoints of the serving process, in place of what was armed; answers how often each had acted until now.
   std::map<std::string, std::int64_t> arm(const std::string& failpoints);
   std::map<std::string, std::int64_t> acted();
-  // Moves the shop's clock, for good.
-  void jump(Timestamp ms);
+  // Moves the shop's clock, for good, and arms failpoints.
+  void jump(Timestamp ms, const std::string& failpoints = {});
   // To be called while something is waited for: moves the clock a little now and then, and past a lease every few times, so that
   // back-offs and the leases of those that crashed are soon over.
   void hasten();
 
   Standing standing() const;
+  // Whether events that the subscription has not taken are in the archive of its source alone, such as those of webhook of order.
+  bool must_read_archive(std::string_view consumer, std::string_view source) const;
   // Waits until every saga has ended and nothing is left to be done, moving the clock past the leases of those that crashed.
-  // Answers what is left after two minutes; nothing where all is well.
+  // Answers what is left when patience is over; nothing where all is well.
   std::string settle();
 
  private:
   static constexpr const char* staff_email = "attack@example.com";
+  std::unique_ptr<db::ControlledSession> session_of(std::string_view module) const;
   std::string with_clock(const std::string& failpoints) const;
   std::map<std::string, std::int64_t> ask_failpoints(const std::string& body);
   const Options options_;

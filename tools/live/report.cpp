@@ -1,5 +1,6 @@
 #include "live/report.hpp"
 
+#include <csignal>
 #include <cstdio>
 
 #include <fmt/format.h>
@@ -31,6 +32,7 @@ void Report::mismatch(std::string_view text) {
   clear_progress();
   ++mismatches_;
   fmt::print(stderr, "{}: {}\n", tool_, text);
+  if (ends_at_mismatch_ && mismatches_ == 1) ::kill(::getpid(), SIGINT);
 }
 
 void Report::progress(std::string_view what, std::int64_t done, std::int64_t of) {

@@ -56,6 +56,8 @@ class Shop {
   void set(const std::string& variable, const std::string& value) { settings_[variable] = value; }  // for what is run from now on
   // Runs a command, such as {"import", "stock", file}, and answers what it printed. Throws Problem with that where it fails.
   std::string command(const std::vector<std::string>& arguments, std::string_view input = {});
+  // Begins a command, for the caller to wait for or to kill.
+  std::unique_ptr<Process> begin(const std::vector<std::string>& arguments) const { return std::make_unique<Process>(line_of(arguments), settings_); }
   // Serves on a free port of this machine, again where it has ended; `options` are further ones of serve. Throws Problem with the
   // end of its log where it does not start within a minute.
   void serve(const std::vector<std::string>& options = {});

@@ -76,6 +76,9 @@ class Database {
     });
   }
 
+  // Rises with every change of the database. Nothing where others may change it: on PostgreSQL.
+  std::optional<std::uint64_t> generation() const { return writer_ ? std::optional(writer_->generation()) : std::nullopt; }
+
   // Whether the call's key was used before, so that write() would answer a stored result.
   bool is_stored(const Call& call);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -22,6 +23,8 @@ struct LaneJob {
   Timestamp now = 0;
   Deadline deadline = Deadline::max();
 };
+
+using AfterCommit = std::vector<std::move_only_function<void()>>;
 
 // Whether this thread is inside a transaction: then it may open no other, since it could wait for itself; and inside one that
 // writes, where no facade may be called.
@@ -64,8 +67,8 @@ class Lanes {
   bool closed_ = false;
 };
 
-// SQLite's only writer, with group commit: who comes first takes what waits behind it into its transaction, each job in a
-// savepoint, commits once for all and tells them; who comes meanwhile waits, and the first of those is next.
+// SQLite's only writer, with group commit: who comes first takes what waits behind it into its transaction, commits once for all
+// and tells them; who comes meanwhile waits, and the first of those is next. A job that fails leaves the others alone.
 class GroupLane {
  public:
   explicit GroupLane(LaneOptions options) : options_(std::move(options)) {}
@@ -74,6 +77,8 @@ class GroupLane {
   GroupLane& operator=(const GroupLane&) = delete;
   void run(LaneJob& job);
   void close();  // takes nothing more, finishes what has come
+  // Rises with every commit that changed a row, before anybody is told of it.
+  std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
 
  private:
   struct Waiting {
@@ -83,14 +88,17 @@ class GroupLane {
     Signal woken{};
   };
   void lead();
+  bool run_jobs(std::vector<Waiting*>& group, bool in_savepoints, AfterCommit& after);
   Waiting* next();  // the first that waits, taken out; null for none
 
   const LaneOptions options_;
   std::unique_ptr<ControlledSession> session_;  // of whoever leads
+  int careful_groups_ = 0;                      // of whoever leads: how many are run in savepoints
   std::mutex mutex_;
   std::deque<Waiting*> waiting_;
   bool is_led_ = false;
   bool closed_ = false;
+  std::atomic<std::uint64_t> generation_ = 0;
   std::condition_variable idle_;
 };
 

@@ -32,6 +32,7 @@ class PostgresqlSession final : public SociSession {
   void rollback_to() override { script("ROLLBACK TO SAVEPOINT job"); }
   bool in_transaction() override { return PQtransactionStatus(connection_) != PQTRANS_IDLE; }
   bool alive() override { return PQstatus(connection_) == CONNECTION_OK; }
+  std::int64_t changed_rows() override { return 0; }
 
   void script(const std::string& sql) override {
     guarded(session_, engine_, [&] {

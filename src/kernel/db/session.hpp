@@ -41,6 +41,7 @@ class ControlledSession : public Session {
   virtual void rollback_to() = 0;
   virtual bool in_transaction() = 0;
   virtual bool alive() = 0;
+  virtual std::int64_t changed_rows() = 0;  // since it was opened; SQLite's alone can tell
   virtual void script(const std::string& sql) = 0;  // several statements, for migrations and settings
 };
 

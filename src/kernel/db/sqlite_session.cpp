@@ -43,6 +43,7 @@ class SqliteSession final : public SociSession {
   void rollback_to() override { script("ROLLBACK TO job; RELEASE job"); }
   bool in_transaction() override { return sqlite_api::sqlite3_get_autocommit(connection_) == 0; }
   bool alive() override { return true; }
+  std::int64_t changed_rows() override { return sqlite_api::sqlite3_total_changes64(connection_); }
 
   void script(const std::string& sql) override {
     guarded(session_, engine_, [&] {
@@ -80,7 +81,8 @@ class SqliteSession final : public SociSession {
 void configure_sqlite() {
   // A session belongs to one thread at a time, so connections need no mutex of their own. Only before the first is opened.
   // Where somebody else in the process has used SQLite before, they keep their mutexes, which only costs time.
-  static const int configured = sqlite_api::sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+  // Nor does anybody ask how much memory it has, which it counts under a mutex of the whole process.
+  static const int configured = sqlite_api::sqlite3_config(SQLITE_CONFIG_MULTITHREAD) | sqlite_api::sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   (void)configured;
 }
 

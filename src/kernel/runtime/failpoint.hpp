@@ -12,7 +12,7 @@
 #include <boost/describe.hpp>
 
 // Places at which a test makes the program fail. A place is one line, `failpoint::reach("lane.before_commit", module)`, and
-// costs a load of one flag where nothing is armed. Only `serve --allow-failpoints` can arm any.
+// costs a load of one flag where nothing is armed. Only `--allow-failpoints`, of serve and restore, lets any be armed.
 namespace polyshop::failpoint {
 
 // Every place there is, so that a test can run them all. A name starts with the part of the program it stands in.
@@ -22,6 +22,10 @@ inline constexpr auto names = std::to_array<std::string_view>({
     "lane.before_commit",              // every job of the transaction has run
     "lane.after_commit",               // it is durable, and nobody was told
     "log.appended",                    // an event is in the open transaction; scope: module
+    "log.epoch_begun",                 // a restored log has its new epoch, in the open transaction
+    "log.archived",                    // old events are in the archive and in the log; scope: module, as for these
+    "log.shortened",                   // they are taken out of the log, in the open transaction
+    "log.tended",                      // that is durable, and files of the archive that nobody needs are there
     "sequencer.locked",                // PostgreSQL: the lock is held, no event has its position; scope: module
     "sequencer.moved",                 // PostgreSQL: they have, in the open transaction
     "subscription.before_prepare",     // events were read, nothing is done; scope: consumer.source, as for all of these
@@ -46,6 +50,20 @@ inline constexpr auto names = std::to_array<std::string_view>({
     "effect.performed",                // the other side has answered, nothing is recorded
     "effect.recorded",                 // it is, in the open transaction
     "effect.committed",                // it is durable
+    "webhook.queued",                  // deliveries of an event are in the open transaction
+    "webhook.answered",                // an endpoint has answered, nothing of it is written down
+    "webhook.noted",                   // the attempt is durable, what it means for the delivery is not
+    "backup.taken",                    // a module's moment is taken, and nobody writes until all are; scope: module
+    "backup.copied",                   // it is copied; scope: module
+    "backup.archived",                 // the archive is too, and the manifest is not written
+    "restore.verified",                // nothing is changed
+    "restore.prepared",                // SQLite: a module's copy is ready; PostgreSQL: what is there was dumped; scope: module
+    "restore.begun",                   // that the restore has begun to replace is durable
+    "restore.set_aside",               // SQLite: a module's file is away, and its copy not in its place; scope: module
+    "restore.loaded",                  // PostgreSQL: a module is loaded, its log has the epoch of the backup; scope: module
+    "restore.replaced",                // scope: module
+    "restore.archived",                // the archives are replaced, no cursor is
+    "restore.aligned",                 // all is done, and the restore counts as one that has not ended
     "clock.now",                       // jump: what the clock says is so much later, or earlier
     "sqlite.synchronous_normal",       // on: commits do not wait for the disk. What a test of power cuts must notice
 });

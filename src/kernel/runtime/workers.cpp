@@ -43,7 +43,7 @@ bool Workers::submit(Job&& job) {
         if (threads_.empty()) return false;
       }
     }
-    queue_.push_back(std::move(job));
+    queue_.push_back({std::move(job), std::chrono::steady_clock::now()});
   }
   work_.notify_one();
   return true;
@@ -54,7 +54,7 @@ bool Workers::run_one() {
   {
     const std::lock_guard lock(mutex_);
     if (queue_.empty()) return false;
-    job = std::move(queue_.front());
+    job = std::move(queue_.front().job);
     queue_.pop_front();
   }
   try {
@@ -84,13 +84,18 @@ std::size_t Workers::queued() const {
   return queue_.size();
 }
 
+std::chrono::nanoseconds Workers::waited() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.empty() ? std::chrono::nanoseconds(0) : std::chrono::steady_clock::now() - queue_.front().since;
+}
+
 void Workers::run() {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   std::unique_lock lock(mutex_);
   while (true) {
     work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
-    Job job = std::move(queue_.front());
+    Job job = std::move(queue_.front().job);
     queue_.pop_front();
     --idle_;
     lock.unlock();

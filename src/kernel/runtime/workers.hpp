@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -30,15 +31,21 @@ class Workers {
   // Takes no more work, finishes what is queued, joins. Not from one of its own threads.
   void stop();
   std::size_t queued() const;
+  // For how long the job that is next has been waiting; nothing where none waits.
+  std::chrono::nanoseconds waited() const;
 
  private:
+  struct Queued {
+    Job job;
+    std::chrono::steady_clock::time_point since;
+  };
   void run();
   const std::string name_;  // the threads' name, at most 15 characters of it
   const std::size_t threads_max_;
   const std::size_t queue_max_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  std::deque<Job> queue_;
+  std::deque<Queued> queue_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
   bool stopping_ = false;

@@ -137,12 +137,24 @@ std::vector<Product> Products::export_page(const Call& call, const ExportProduct
 
 std::vector<SellableVariant> Products::find_variants(const Call& call, const FindVariants& wanted) {
   if (wanted.skus.size() > 1000) throw Problem::invalid("too_many", "Ask for at most 1,000 SKUs at once.", "/skus");
-  return node_.db.read(call, [&](Tx& tx) {
-    std::vector<SellableVariant> variants;
-    for (const auto& sku : std::set(wanted.skus.begin(), wanted.skus.end()))
-      if (auto variant = store::find_variant(tx, sku)) variants.push_back(std::move(*variant));
-    return variants;
-  });
+  const auto generation = node_.db.generation();
+  std::map<std::string, SellableVariant> variants;
+  std::set<std::string> others;
+  for (const auto& sku : wanted.skus) {
+    if (const auto kept = sellable_.find(sku))
+      variants.emplace(sku, *kept);
+    else
+      others.insert(sku);
+  }
+  if (!others.empty())
+    for (auto& variant : node_.db.read(call, [&](Tx& tx) { return store::find_variants(tx, others); })) {
+      sellable_.keep(generation, variant.sku, variant);
+      variants.emplace(variant.sku, std::move(variant));
+    }
+  std::vector<SellableVariant> in_order;
+  in_order.reserve(variants.size());
+  for (auto& [sku, variant] : variants) in_order.push_back(std::move(variant));
+  return in_order;
 }
 
 void check(const Product& product) {

@@ -2,6 +2,7 @@
 
 #include "bus/node.hpp"
 #include "catalog/facade.hpp"
+#include "kernel/db/kept.hpp"
 
 namespace polyshop::catalog {
 
@@ -27,7 +28,7 @@ BOOST_DESCRIBE_STRUCT(ListProducts, (), (limit, cursor, filter_state, q))
 // Products with their options and variants. A product is one aggregate: whatever changes in it raises its version.
 class Products {
  public:
-  explicit Products(bus::Node& node) : node_(node) {}
+  explicit Products(bus::Node& node) : node_(node), sellable_(node.db, 10'000) {}
 
   Product create(const Call& call, const CreateProduct& wanted);
   Product change(const Call& call, const ProductId& id, std::int64_t version, const ChangeProduct& change);
@@ -40,6 +41,7 @@ class Products {
 
  private:
   bus::Node& node_;
+  db::Kept<SellableVariant> sellable_;  // by SKU
 };
 
 // Throws Problem 422 with a pointer for each rule of a product that is broken.

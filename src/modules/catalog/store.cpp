@@ -44,6 +44,21 @@ Product product_of(Tx& tx, ProductRow&& row) {
   return product;
 }
 
+std::optional<SellableVariant> find_variant(Tx& tx, const std::string& sku) {
+  auto row = tx.find<SellableRow>(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
+                                     FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = :sku)"_sql,
+                                  sku);
+  if (!row) return {};
+  SellableVariant variant{std::move(row->sku), row->product_id, row->state, std::move(row->texts.value), std::move(row->option_values.value), row->weight_g, {}};
+  variant.category_ids = tx.list<CategoryId>(
+      R"(WITH RECURSIVE above (id, main, depth) AS (
+           SELECT category_id, position, 0 FROM product_category WHERE product_id = :product
+           UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
+         SELECT id FROM above ORDER BY main, depth)"_sql,
+      variant.product_id);
+  return variant;
+}
+
 }  // namespace
 
 bool insert_product(Tx& tx, const Product& product) {
@@ -112,19 +127,11 @@ std::optional<std::string> insert_variants(Tx& tx, const Product& product) {
 
 void delete_variants(Tx& tx, const ProductId& id) { tx.exec("DELETE FROM variant WHERE product_id = :id"_sql, id); }
 
-std::optional<SellableVariant> find_variant(Tx& tx, const std::string& sku) {
-  auto row = tx.find<SellableRow>(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
-                                     FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = :sku)"_sql,
-                                  sku);
-  if (!row) return {};
-  SellableVariant variant{std::move(row->sku), row->product_id, row->state, std::move(row->texts.value), std::move(row->option_values.value), row->weight_g, {}};
-  variant.category_ids = tx.list<CategoryId>(
-      R"(WITH RECURSIVE above (id, main, depth) AS (
-           SELECT category_id, position, 0 FROM product_category WHERE product_id = :product
-           UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
-         SELECT id FROM above ORDER BY main, depth)"_sql,
-      variant.product_id);
-  return variant;
+std::vector<SellableVariant> find_variants(Tx& tx, const std::set<std::string>& skus) {
+  std::vector<SellableVariant> variants;
+  for (const auto& sku : skus)
+    if (auto variant = find_variant(tx, sku)) variants.push_back(std::move(*variant));
+  return variants;
 }
 
 bool insert_category(Tx& tx, const Category& category) {

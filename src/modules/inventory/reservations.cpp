@@ -61,9 +61,11 @@ Movement movement_of(Tx& tx, const Part& part, std::int64_t delta, MovementReaso
 
 }  // namespace
 
+// None of these keeps a result for its key: each answers a repetition by how the reservation stands.
+
 Reservation Reservations::reserve(const Call& call, const ReserveStock& wanted) {
   const auto sums = summed(wanted);  // two lines may share a SKU
-  return node_.db.write(call, [&](Tx& tx) {
+  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
     const Reservation reservation{ReservationId::make(tx.now()), wanted.reference, ReservationState::open, tx.now() + ttl_ms_};
     if (!store::insert_reservation(tx, reservation)) return repeated(tx, wanted.reference, sums);
     std::set<std::string> short_skus;
@@ -96,7 +98,7 @@ std::vector<Part> Reservations::allocate(Tx& tx, const std::string& sku, std::in
 }
 
 Reservation Reservations::hold(const Call& call, const std::string& reference) {
-  return node_.db.write(call, [&](Tx& tx) {
+  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
     // Past its time it may still be held, as long as its goods were not given back.
     if (auto held = store::hold(tx, reference)) return *held;
     auto reservation = existing(tx, reference);
@@ -107,7 +109,7 @@ Reservation Reservations::hold(const Call& call, const std::string& reference) {
 }
 
 Reservation Reservations::consume(const Call& call, const std::string& reference) {
-  return node_.db.write(call, [&](Tx& tx) {
+  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
     const auto consumed = store::consume(tx, reference);
     if (!consumed) {
       auto reservation = existing(tx, reference);
@@ -125,7 +127,7 @@ Reservation Reservations::consume(const Call& call, const std::string& reference
 }
 
 Reservation Reservations::release(const Call& call, const std::string& reference) {
-  return node_.db.write(call, [&](Tx& tx) {
+  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
     const auto released = store::release(tx, reference);
     if (!released) {
       auto reservation = store::find_reservation(tx, reference);
@@ -139,7 +141,7 @@ Reservation Reservations::release(const Call& call, const std::string& reference
 }
 
 Reservation Reservations::restock(const Call& call, const std::string& reference) {
-  return node_.db.write(call, [&](Tx& tx) {
+  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
     const auto returned = store::restock(tx, reference);
     if (!returned) {
       auto reservation = existing(tx, reference);

@@ -21,7 +21,7 @@ BOOST_DESCRIBE_STRUCT(ReservationWithLines, (ReservationEntry), (lines))
 // has at most one that is open, held or consumed, and to reserve again for it answers that one, for ever.
 class Reservations {
  public:
-  Reservations(bus::Node& node, const Bands& bands, Timestamp ttl_ms) : node_(node), bands_(bands), ttl_ms_(ttl_ms) {}
+  Reservations(bus::Node& node, Bands& bands, Timestamp ttl_ms) : node_(node), bands_(bands), ttl_ms_(ttl_ms) {}
 
   Reservation reserve(const Call& call, const ReserveStock& wanted);
   Reservation hold(const Call& call, const std::string& reference);
@@ -37,7 +37,7 @@ class Reservations {
   void give_back(Tx& tx, const std::vector<Part>& parts);
 
   bus::Node& node_;
-  const Bands& bands_;
+  Bands& bands_;
   const Timestamp ttl_ms_;
 };
 

@@ -45,15 +45,16 @@ Band Bands::of(std::int64_t available) const {
   return available <= low_stock_at_ ? Band::low : Band::in_stock;
 }
 
-bool Bands::change(Tx& tx, const std::string& sku, std::int64_t delta) const {
+bool Bands::change(Tx& tx, const std::string& sku, std::int64_t delta) {
   const auto item = store::change_available(tx, sku, delta);
   if (!item) return false;
+  available_.forget(tx, sku);
   const auto band = of(item->available);
   if (band != item->band) tx.publish(AvailabilityChanged{sku, band, store::update_band(tx, sku, band)});
   return true;
 }
 
-void Bands::settle(const Call& call) const {
+void Bands::settle(const Call& call) {
   while (true) {
     const auto strayed = node_.db.read(call, [&](Tx& tx) { return store::list_strayed_bands(tx, low_stock_at_, settled_at_once); });
     if (strayed.empty()) return;
@@ -63,17 +64,30 @@ void Bands::settle(const Call& call) const {
   }
 }
 
+std::vector<Availability> Bands::available(const Call& call, const std::vector<std::string>& skus) {
+  const auto mark = available_.mark();
+  std::vector<Availability> all;
+  all.reserve(skus.size());
+  std::vector<std::size_t> others;
+  for (const auto& sku : skus) {
+    const auto kept = available_.find(sku);
+    if (!kept) others.push_back(all.size());
+    all.push_back({sku, kept.value_or(0), of(kept.value_or(0))});
+  }
+  if (others.empty()) return all;
+  node_.db.read(call, [&](Tx& tx) {
+    for (const auto i : others) all[i].available = store::find_available(tx, all[i].sku).value_or(0);
+  });
+  for (const auto i : others) {
+    all[i].band = of(all[i].available);
+    available_.keep(mark, all[i].sku, all[i].available);
+  }
+  return all;
+}
+
 std::vector<Availability> Stock::get_availability(const Call& call, const GetAvailability& wanted) {
   if (wanted.skus.size() > 1000) throw Problem::invalid("too_many", "Ask for at most 1,000 SKUs at once.", "/skus");
-  return node_.db.read(call, [&](Tx& tx) {
-    std::vector<Availability> all;
-    all.reserve(wanted.skus.size());
-    for (const auto& sku : wanted.skus) {
-      const auto available = store::find_available(tx, sku).value_or(0);
-      all.push_back({sku, available, bands_.of(available)});
-    }
-    return all;
-  });
+  return bands_.available(call, wanted.skus);
 }
 
 std::vector<BandOfSku> Stock::export_bands(const Call& call, const ExportBands& wanted) {

@@ -5,6 +5,7 @@
 #include "bus/node.hpp"
 #include "catalog/facade.hpp"
 #include "inventory/facade.hpp"
+#include "kernel/db/kept.hpp"
 
 namespace polyshop::inventory {
 
@@ -121,24 +122,27 @@ BOOST_DESCRIBE_STRUCT(ReservationEntry, (), (id, reference, state, expires_ms, c
 // What is available of a SKU and the band that it is in. Every change of it goes through here.
 class Bands {
  public:
-  Bands(bus::Node& node, std::int64_t low_stock_at) : node_(node), low_stock_at_(low_stock_at) {}
+  Bands(bus::Node& node, std::int64_t low_stock_at) : node_(node), low_stock_at_(low_stock_at), available_(node.db, 20'000) {}
 
   Band of(std::int64_t available) const;
   // Adds to what is available, and says so where that is another band. False where less than nothing would be left or the
   // SKU was never stocked. Locks the SKU until the transaction ends.
-  bool change(Tx& tx, const std::string& sku, std::int64_t delta) const;
+  bool change(Tx& tx, const std::string& sku, std::int64_t delta);
+  // As it is at the moment, in the order of the SKUs; 0 of one that was never stocked.
+  std::vector<Availability> available(const Call& call, const std::vector<std::string>& skus);
   // Brings bands to what the setting says now, which may be another than when they were last changed.
-  void settle(const Call& call) const;
+  void settle(const Call& call);
 
  private:
   bus::Node& node_;
   const std::int64_t low_stock_at_;
+  db::KeptEach<std::int64_t> available_;  // by SKU
 };
 
 // How much there is and where: levels, what changed them, and counts from files.
 class Stock {
  public:
-  Stock(bus::Node& node, const Bands& bands, catalog::Facade catalog) : node_(node), bands_(bands), catalog_(std::move(catalog)) {}
+  Stock(bus::Node& node, Bands& bands, catalog::Facade catalog) : node_(node), bands_(bands), catalog_(std::move(catalog)) {}
 
   std::vector<Availability> get_availability(const Call& call, const GetAvailability& wanted);
   std::vector<BandOfSku> export_bands(const Call& call, const ExportBands& wanted);
@@ -158,7 +162,7 @@ class Stock {
   std::set<std::string> known_skus(const Call& call, std::vector<std::string> skus);
 
   bus::Node& node_;
-  const Bands& bands_;
+  Bands& bands_;
   catalog::Facade catalog_;
 };
 

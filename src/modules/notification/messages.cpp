@@ -40,6 +40,7 @@ Messages::Messages(bus::Node& node, Delivery delivery) : node_(node), delivery_(
       store::set_failed(tx, *MessageId::parse(id), result.text);
   };
   handler.attempts_max = attempts_max;
+  handler.blocks = true;
   node_.effects.handle(std::string(kind), std::move(handler));
 }
 
@@ -83,16 +84,7 @@ void Messages::queue(Tx& tx, const bus::Event& event, MailEvent mail, const orde
 void Messages::deliver(const Call& call, const MessageId& id, bus::Effects::Done done) {
   const auto message = node_.db.read(call, [&](Tx& tx) { return store::find_message(tx, id); });
   if (!message || message->state != MessageState::queued) return done({bus::EffectResult::Kind::done, "", 0});
-  // On a worker of its own: a mail server may take its time, and whoever performs effects has others to perform.
-  auto shared = std::make_shared<bus::Effects::Done>(std::move(done));
-  Job job = [this, shared, mail = mail::Message{id.str(), delivery_.from(), message->recipient, message->subject, message->body, message->created_ms}] {
-    try {
-      (*shared)(delivery_.deliver(mail));
-    } catch (const std::exception& error) {
-      (*shared)({bus::EffectResult::Kind::again, error.what(), 0});
-    }
-  };
-  if (!node_.workers.submit(std::move(job))) (*shared)({bus::EffectResult::Kind::again, "too much is waiting to be delivered", 0});
+  done(delivery_.deliver({id.str(), delivery_.from(), message->recipient, message->subject, message->body, message->created_ms}));
 }
 
 Message Messages::get(const Call& call, const MessageId& id) {

@@ -20,8 +20,10 @@ struct CheckoutState {
   Money total;
   std::string action_url;  // where the shopper has to go before the payment goes on
   std::string number;
+  std::optional<std::int64_t> version;  // of the order, once it is placed
+  std::optional<Timestamp> placed_ms;
 };
-BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number))
+BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number, version, placed_ms))
 
 struct Action {
   std::string type = "redirect";
@@ -100,7 +102,10 @@ bus::SagaDefinition Checkout::definition() {
     return checkout.steps.back();
   };
 
+  // What answers a repetition as it did is logged together with what follows: up to where the pivot is about to be asked for,
+  // and from there to the end.
   auto& reserve = add("reserve");
+  reserve.logged_with_next = true;
   reserve.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, state.order_id); });
     inventory::ReserveStock wanted{state.order_id.str(), {}};
@@ -118,9 +123,9 @@ bus::SagaDefinition Checkout::definition() {
   };
 
   auto& authorize = add("authorize");
+  authorize.logged_with_next = true;
   authorize.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    auto payment = others_.payment.get_payment(call, {state.payment_id});
-    if (payment.state == PaymentState::created) payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
+    const auto payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
     state.action_url = payment.state == PaymentState::requires_action ? payment.action_url : "";
     switch (payment.state) {
       case PaymentState::authorized:
@@ -151,6 +156,7 @@ bus::SagaDefinition Checkout::definition() {
 
   auto& capture = add("capture");
   capture.pivot = true;
+  capture.logged_with_next = true;
   capture.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     auto payment = others_.payment.get_payment(call, {state.payment_id});
     if (payment.state == PaymentState::authorized) payment = others_.payment.capture(call, {state.payment_id});
@@ -161,12 +167,14 @@ bus::SagaDefinition Checkout::definition() {
   });
 
   auto& consume = add("consume");
+  consume.logged_with_next = true;
   consume.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     others_.inventory.consume(call, {state.order_id.str()});
     return Advance::next();
   });
 
   auto& close = add("close_cart");
+  close.logged_with_next = true;
   close.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     others_.cart.complete(call, {state.cart_id, state.order_id.str()});
     state.number = numbers_.next();
@@ -181,6 +189,8 @@ bus::SagaDefinition Checkout::definition() {
     store::set_placed(tx, state.order_id, state.number);
     store::insert_history(tx, state.order_id, *version, OrderState::placed, "", "checkout");
     tx.publish(OrderPlaced{state.order_id, state.number, state.total, *version});
+    state.version = version;
+    state.placed_ms = tx.now();
   });
   return checkout;
 }
@@ -190,33 +200,51 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
   bool is_replayed = false;
   auto keyed = call;
   keyed.replayed = &is_replayed;
-  const auto before = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id); });
   std::optional<Order> fresh;
-  if (!before && cart.state == cart::CartState::open) {
-    if (!cart.requirements.empty()) throw missing(cart.requirements);
+  if (cart.state == cart::CartState::open) {
     try {
+      if (!cart.requirements.empty()) throw missing(cart.requirements);
+      cart::check_nothing_is_gone(cart);
       fresh = order_of(call, cart, usable_payment(others_.payment.list_of_cart(call.unkeyed(), {id}), cart));
     } catch (const Problem&) {
-      // A key that was used before answers as it did; the session it used is no longer usable.
-      if (!node_.db.is_stored(call)) throw;
+      // Who asks again is answered as before, though the session that was used is no longer usable.
+      const bool is_living = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id).has_value(); });
+      if (!is_living && !node_.db.is_stored(call)) throw;
     }
   }
-  bool is_ours = false;
+  std::optional<bus::Saga> started;
   const auto claim = node_.db.write(keyed, [&](Tx& tx) {
-    is_ours = false;
+    started.reset();
     if (const auto living = store::find_living_of_cart(tx, id)) return Claim{living->order.id, living->saga_id};
     if (!fresh) throw Problem::conflict("cart_completed", "The cart was completed and its order has been cancelled since. Start a new cart.");
-    const auto saga = node_.sagas.start(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", ""}));
-    if (!store::insert_order(tx, *fresh, saga)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
+    started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", "", {}, {}}));
+    if (!store::insert_order(tx, *fresh, started->id)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
     store::insert_history(tx, fresh->id, 1, OrderState::pending, "", "checkout");
-    is_ours = true;
-    return Claim{fresh->id, saga};
+    return Claim{fresh->id, started->id};
   });
-  return answer(call, claim, is_ours && !is_replayed, is_replayed, call.deadline - std::chrono::seconds(2));
+  const auto give_up = call.deadline - std::chrono::seconds(2);
+  if (is_replayed || !started) return answer(call, claim, node_.sagas.find(claim.saga_id), false, is_replayed, give_up);
+  const auto driven = node_.sagas.drive(std::move(*started));
+  if (!driven || driven->state != bus::SagaState::done) return answer(call, claim, driven, true, false, give_up);
+  // Nothing has to be read again: this is the order that was written, and what has become of it.
+  const auto state = json::from_text<CheckoutState>(driven->data, json::Mode::lenient);
+  fresh->state = OrderState::placed;
+  fresh->number = state.number;
+  fresh->version = state.version.value();
+  fresh->placed_ms = state.placed_ms;
+  return shown(*fresh, 201);
 }
 
-http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_ours, bool is_replayed, Deadline give_up) {
-  const auto found = is_ours ? node_.sagas.drive(claim.saga_id) : node_.sagas.find(claim.saga_id);
+http::Response Checkout::shown(const Order& order, int status) {
+  http::Response response;
+  response.status = status;
+  response.fields.emplace_back("ETag", http::etag_of(order.version));
+  response.fields.emplace_back("Location", "/v1/store/orders/" + order.id.str());
+  response.body = json::to_text(order);
+  return response;
+}
+
+http::Outcome Checkout::answer(const Call& call, const Claim& claim, const std::optional<bus::Saga>& found, bool is_ours, bool is_replayed, Deadline give_up) {
   const auto replayed = [&](http::Response response) {
     if (is_replayed) response.fields.emplace_back("Idempotency-Replayed", "true");
     return response;
@@ -224,12 +252,7 @@ http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_our
   // The order has its checkout behind it where another saga is its latest, or where it is gone: it ended long ago.
   if (!found || found->kind != kind || found->state == bus::SagaState::done) {
     const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, claim.order_id); });
-    http::Response response;
-    response.status = is_ours || is_replayed ? 201 : 200;
-    response.fields.emplace_back("ETag", http::etag_of(stored->order.version));
-    response.fields.emplace_back("Location", "/v1/store/orders/" + claim.order_id.str());
-    response.body = json::to_text(stored->order);
-    return replayed(std::move(response));
+    return replayed(shown(stored->order, is_ours || is_replayed ? 201 : 200));
   }
   const auto& saga = *found;
   if (saga.state == bus::SagaState::compensated) {
@@ -254,7 +277,7 @@ http::Outcome Checkout::answer(const Call& call, const Claim& claim, bool is_our
   http::Deferred deferred;
   deferred.seconds_max = std::max(0.0, std::chrono::duration<double>(give_up - std::chrono::steady_clock::now()).count());
   deferred.start = [this, id = claim.saga_id, version = saga.version](std::move_only_function<void()> resume) { node_.sagas.when_moved(id, version, std::move(resume)); };
-  deferred.finish = [this, call, claim, is_replayed, give_up] { return answer(call, claim, true, is_replayed, give_up); };
+  deferred.finish = [this, call, claim, is_replayed, give_up] { return answer(call, claim, node_.sagas.drive(claim.saga_id), true, is_replayed, give_up); };
   return deferred;
 }
 

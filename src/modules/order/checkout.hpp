@@ -43,7 +43,8 @@ class Checkout {
   http::Outcome complete(const Call& call, const cart::CartId& cart, const std::string& token);
 
  private:
-  http::Outcome answer(const Call& call, const Claim& claim, bool is_ours, bool is_replayed, Deadline give_up);
+  static http::Response shown(const Order& order, int status);
+  http::Outcome answer(const Call& call, const Claim& claim, const std::optional<bus::Saga>& found, bool is_ours, bool is_replayed, Deadline give_up);
   bus::SagaDefinition definition();
 
   bus::Node& node_;

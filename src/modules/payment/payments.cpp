@@ -57,19 +57,21 @@ void Payments::publish(Tx& tx, const PaymentRow& row) { tx.publish(PaymentChange
 
 // The one place where a payment's row changes: decides on the row as it is, writes it where it still is, and does what
 // follows from the difference. On PostgreSQL somebody may have come between; then it decides again.
-PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of) {
+PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of, std::string* asked) {
   for (int tries = 0; tries < tries_max; ++tries) {
     const auto before = get_row(tx, id);
-    auto next = next_of(before);
+    auto next = next_of(tx, before);
     if (!next) return before;
     if (!store::update_payment(tx, before, *next)) continue;
     ++next->version;
     for (const auto& [account, amount] : rules::postings_between(before, *next)) store::insert_posting(tx, id, {entry, account, next->currency, amount, tx.now()});
     if (next->state == before.state) return *next;
-    if (waits_for_answer(next->state))
-      node_.effects.enqueue(tx, "payment.call", next->operation_key, next->operation_key);
-    else
+    if (!waits_for_answer(next->state))
       publish(tx, *next);
+    else if (asked)
+      node_.effects.enqueue_to_perform(tx, "payment.call", *asked = next->operation_key, next->operation_key);
+    else
+      node_.effects.enqueue(tx, "payment.call", next->operation_key, next->operation_key);
     if (next->state == PaymentState::unknown || next->state == PaymentState::requires_action)
       node_.effects.enqueue(tx, "payment.ask", fmt::format("{}.ask.{}", next->operation_key, next->version), next->operation_key, next->state == PaymentState::unknown ? ask_after_timeout_ms : ask_after_action_ms);
     return *next;
@@ -77,35 +79,47 @@ PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entr
   throw Problem::unavailable("busy", "The payment is being changed by others. Try again.");
 }
 
+// Answers what the provider says where it says so at once, else that it was asked. Without the call's key: a repetition answers
+// how the payment stands then.
+Payment Payments::change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of) {
+  std::string asked;
+  std::optional<Pending> pending;
+  const auto row = node_.db.write(call.unkeyed(), [&](Tx& tx) {
+    asked.clear();
+    auto next = change(tx, id, entry, next_of, &asked);
+    if (!asked.empty()) pending = find_pending(tx, asked);
+    return next;
+  });
+  if (asked.empty()) return payment_of(row);
+  node_.effects.perform("payment.call", asked, asked, [&](const Call&, bus::Effects::Done done) { ask_provider(*pending, false, std::move(done)); });
+  return get(call, id);
+}
+
 Payment Payments::authorize(const Call& call, const AuthorizePayment& wanted) {
   if (wanted.order_id.empty()) throw Problem::invalid("order_required", "Say which order the payment is for.", "/order_id");
-  // Without the key: a repetition answers how it stands now.
-  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
-    return payment_of(change(tx, wanted.id, rules::authorization_of(wanted.id), [&](const PaymentRow& row) -> std::optional<PaymentRow> {
-      if (row.order_id == wanted.order_id) return {};
-      if (!row.order_id.empty()) throw Problem::conflict("payment_claimed", "The payment belongs to another order.");
-      if (wanted.amount != Money{row.amount, row.currency}) throw Problem::conflict("total_changed", "The payment was opened for another amount. Open a new payment session.", "/amount");
-      if (store::has_other_payment(tx, wanted.order_id, row.id)) throw Problem::conflict("order_has_payment", "The order is being paid, or was paid, with another payment.");
-      auto next = rules::begun(row, Operation::authorize);
-      next.order_id = wanted.order_id;
-      return next;
-    }));
+  // In the transaction of the change, so that of two payments of an order one is refused.
+  return change_and_ask(call, wanted.id, rules::authorization_of(wanted.id), [&](Tx& tx, const PaymentRow& row) -> std::optional<PaymentRow> {
+    if (row.order_id == wanted.order_id) return {};
+    if (!row.order_id.empty()) throw Problem::conflict("payment_claimed", "The payment belongs to another order.");
+    if (wanted.amount != Money{row.amount, row.currency}) throw Problem::conflict("total_changed", "The payment was opened for another amount. Open a new payment session.", "/amount");
+    if (store::has_other_payment(tx, wanted.order_id, row.id)) throw Problem::conflict("order_has_payment", "The order is being paid, or was paid, with another payment.");
+    auto next = rules::begun(row, Operation::authorize);
+    next.order_id = wanted.order_id;
+    return next;
   });
 }
 
 Payment Payments::capture(const Call& call, const PaymentId& id) {
-  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
-    return payment_of(change(tx, id, "", [](const PaymentRow& row) -> std::optional<PaymentRow> {
-      if (row.state == PaymentState::authorized) return rules::begun(row, Operation::capture);
-      if (row.state == PaymentState::captured || row.state == PaymentState::capturing || rules::operation_of(row.operation_key) == Operation::capture) return {};
-      throw Problem::conflict("not_authorized", fmt::format("Only an authorized payment is captured; this one is {}.", json::enum_name(row.state)));
-    }));
+  return change_and_ask(call, id, "", [](Tx&, const PaymentRow& row) -> std::optional<PaymentRow> {
+    if (row.state == PaymentState::authorized) return rules::begun(row, Operation::capture);
+    if (row.state == PaymentState::captured || row.state == PaymentState::capturing || rules::operation_of(row.operation_key) == Operation::capture) return {};
+    throw Problem::conflict("not_authorized", fmt::format("Only an authorized payment is captured; this one is {}.", json::enum_name(row.state)));
   });
 }
 
 Payment Payments::cancel(const Call& call, const PaymentId& id) {
   return node_.db.write(call.unkeyed(), [&](Tx& tx) {
-    return payment_of(change(tx, id, "", [](const PaymentRow& row) -> std::optional<PaymentRow> {
+    return payment_of(change(tx, id, "", [](Tx&, const PaymentRow& row) -> std::optional<PaymentRow> {
       if (row.state == PaymentState::authorized || row.state == PaymentState::requires_action) return rules::begun(row, Operation::cancel);
       // The provider is being asked for the authorization. A cancellation that overtook it would leave the money held, so it
       // follows when the answer is there.
@@ -122,7 +136,7 @@ void Payments::apply_answer(Tx& tx, const std::string& key, const Answer& answer
   const auto operation = rules::operation_of(key);
   if (!operation) return;
   if (*operation == Operation::refund) return apply_refund_answer(tx, *RefundId::parse(key), answer);
-  change(tx, *PaymentId::parse(std::string_view(key).substr(0, PaymentId::size)), key, [&](const PaymentRow& row) { return rules::answered(row, key, answer); });
+  change(tx, *PaymentId::parse(std::string_view(key).substr(0, PaymentId::size)), key, [&](Tx&, const PaymentRow& row) { return rules::answered(row, key, answer); });
 }
 
 void Payments::take_notice(const Call& call, const std::string& provider, const http::Request& request) {
@@ -165,16 +179,20 @@ std::optional<Payments::Pending> Payments::find_pending(Tx& tx, const std::strin
 // Carries an operation to its provider. After a time-out the provider is asked what became of it; it is only called again, with the
 // same key, where it says that it did nothing: the first call may still be on its way.
 void Payments::call_provider(const Call& call, const std::string& key, bool ask_first, bus::Effects::Done done) {
-  using bus::EffectResult;
   const auto pending = node_.db.read(call, [&](Tx& tx) { return find_pending(tx, key); });
-  if (!pending) return done({EffectResult::Kind::done, "", 0});  // a notice was faster
-  const auto found = providers_.find(pending->provider);
+  if (!pending) return done({bus::EffectResult::Kind::done, "", 0});  // a notice was faster
+  ask_provider(*pending, ask_first, std::move(done));
+}
+
+void Payments::ask_provider(const Pending& pending, bool ask_first, bus::Effects::Done done) {
+  using bus::EffectResult;
+  const auto found = providers_.find(pending.provider);
   if (found == providers_.end()) {
-    log::error("a payment's provider is not there any more", {{"provider", pending->provider}, {"operation", key}});
+    log::error("a payment's provider is not there any more", {{"provider", pending.provider}, {"operation", pending.call.key}});
     return done({EffectResult::Kind::again, "the provider is not there", 0});
   }
   auto& provider = *found->second;
-  const auto start = [&provider, operation = pending->operation, request = pending->call](Provider::Done answered) {
+  const auto start = [&provider, operation = pending.operation, request = pending.call](Provider::Done answered) {
     switch (operation) {
       case Operation::authorize: return provider.authorize(request, std::move(answered));
       case Operation::capture: return provider.capture(request, std::move(answered));
@@ -183,12 +201,12 @@ void Payments::call_provider(const Call& call, const std::string& key, bool ask_
     }
   };
   if (!ask_first) return start([done = std::move(done)](Answer answer) mutable { done({EffectResult::Kind::done, json::to_text(answer), 0}); });
-  const auto settle = [waits_for_shopper = pending->waits_for_shopper](bus::Effects::Done& finished, const Answer& answer) {
+  const auto settle = [waits_for_shopper = pending.waits_for_shopper](bus::Effects::Done& finished, const Answer& answer) {
     if (answer.verdict == Verdict::unknown || answer.verdict == Verdict::nothing) return finished({EffectResult::Kind::again, "the provider does not answer", 0});
     if (answer.verdict == Verdict::requires_action && waits_for_shopper) return finished({EffectResult::Kind::again, "the shopper has not acted", ask_after_action_ms});
     finished({EffectResult::Kind::done, json::to_text(answer), 0});
   };
-  provider.ask(key, [start, settle, done = std::move(done)](Answer answer) mutable {
+  provider.ask(pending.call.key, [start, settle, done = std::move(done)](Answer answer) mutable {
     if (answer.verdict != Verdict::nothing) return settle(done, answer);
     start([settle, done = std::move(done)](Answer second) mutable { settle(done, second); });
   });

@@ -70,16 +70,19 @@ class Payments {
   static constexpr Timestamp ask_after_timeout_ms = 2'000;
   static constexpr Timestamp ask_after_action_ms = 60'000;
   struct Pending;
-  using Next = std::function<std::optional<PaymentRow>(const PaymentRow& row)>;
+  using Next = std::function<std::optional<PaymentRow>(Tx& tx, const PaymentRow& row)>;
 
   PaymentRow get_row(Tx& tx, const PaymentId& id);
-  PaymentRow change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of);
+  // Where it asks the provider, that is done after the commit: by the caller where `asked` is given, under the key it then holds.
+  PaymentRow change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of, std::string* asked = nullptr);
+  Payment change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of);
   void publish(Tx& tx, const PaymentRow& row);
   void apply_answer(Tx& tx, const std::string& key, const Answer& answer);
   void apply_refund_answer(Tx& tx, const RefundId& id, const Answer& answer);
 
   std::optional<Pending> find_pending(Tx& tx, const std::string& key);
   void call_provider(const Call& call, const std::string& key, bool ask_first, bus::Effects::Done done);
+  void ask_provider(const Pending& pending, bool ask_first, bus::Effects::Done done);
 
   bus::Node& node_;
   const cart::Facade cart_;

@@ -151,16 +151,39 @@ std::vector<PricesOfSku> Prices::export_page(const Call& call, const ExportPrice
 Quote Prices::quote(const Call& call, const QuoteCart& cart) {
   if (cart.lines.size() > lines_max) throw Problem::invalid("too_many", fmt::format("Quote at most {} lines at once.", lines_max), "/lines");
   if (!cart.currency) throw Problem::invalid("bad_currency", "Name the currency of the cart as of ISO 4217, such as EUR.", "/currency");
-  store::Skus skus;
-  for (const auto& line : cart.lines) skus.value.push_back(line.sku);
-  PriceList prices;
-  std::vector<TaxRule> taxes;
-  if (!skus.value.empty() || cart.country)
-    node_.db.read(call, [&](Tx& tx) {
-      if (!skus.value.empty()) prices = store::find_amounts(tx, cart.currency, skus);
-      if (cart.country) taxes = store::find_rules(tx, *cart.country);
-    });
-  return pricing::quote(cart, prices, taxes);
+  std::set<std::string> skus;
+  for (const auto& line : cart.lines) skus.insert(line.sku);
+  return pricing::quote(cart, amounts_of(call, cart.currency, skus), cart.country ? rules_of(call, *cart.country) : std::vector<TaxRule>{});
+}
+
+PriceList Prices::amounts_of(const Call& call, Currency currency, const std::set<std::string>& skus) {
+  const auto key_of = [code = std::string(currency.code())](const std::string& sku) { return code + sku; };
+  const auto generation = node_.db.generation();
+  PriceList amounts(skus.size());
+  store::Skus others;
+  for (const auto& sku : skus) {
+    const auto kept = amounts_.find(key_of(sku));
+    if (!kept)
+      others.value.push_back(sku);
+    else if (*kept)
+      amounts.emplace(sku, **kept);
+  }
+  if (others.value.empty()) return amounts;
+  auto found = node_.db.read(call, [&](Tx& tx) { return store::find_amounts(tx, currency, others); });
+  for (const auto& sku : others.value) {
+    const auto amount = found.find(sku);
+    amounts_.keep(generation, key_of(sku), amount == found.end() ? std::nullopt : std::optional(amount->second));
+  }
+  amounts.merge(found);
+  return amounts;
+}
+
+std::vector<TaxRule> Prices::rules_of(const Call& call, const std::string& country) {
+  if (const auto kept = rules_.find(country)) return *kept;
+  const auto generation = node_.db.generation();
+  auto rules = node_.db.read(call, [&](Tx& tx) { return store::find_rules(tx, country); });
+  rules_.keep(generation, country, rules);
+  return rules;
 }
 
 std::vector<std::string> Prices::unknown_of(const Call& call, const std::vector<std::string>& skus) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "bus/node.hpp"
+#include "kernel/db/kept.hpp"
 #include "catalog/facade.hpp"
 #include "pricing/facade.hpp"
+#include "quote.hpp"
 
 namespace polyshop::pricing {
 
@@ -23,7 +25,7 @@ BOOST_DESCRIBE_STRUCT(ListPrices, (), (limit, cursor, filter_sku))
 // first price.
 class Prices {
  public:
-  Prices(bus::Node& node, const catalog::Facade& catalog) : node_(node), catalog_(catalog) {}
+  Prices(bus::Node& node, const catalog::Facade& catalog) : node_(node), catalog_(catalog), amounts_(node.db, 20'000), rules_(node.db, 300) {}
 
   ImportResult set(const Call& call, const SetPrices& wanted);
   // A SKU that was priced before is replaced only with the version that it has: 428 without, 412 with another.
@@ -37,8 +39,13 @@ class Prices {
   void remove(Tx& tx, const std::vector<std::string>& skus);
 
  private:
+  PriceList amounts_of(const Call& call, Currency currency, const std::set<std::string>& skus);
+  std::vector<TaxRule> rules_of(const Call& call, const std::string& country);
+
   bus::Node& node_;
   const catalog::Facade& catalog_;
+  db::Kept<std::optional<std::int64_t>> amounts_;  // by currency and SKU; nothing: it has no price
+  db::Kept<std::vector<TaxRule>> rules_;           // by country
 };
 
 }  // namespace polyshop::pricing

@@ -35,9 +35,14 @@ Problem changed() { return Problem::precondition_failed("The method has changed 
 }  // namespace
 
 std::vector<DeliveryOption> Methods::options(const Call& call, const GetOptions& wanted) {
-  const auto methods = node_.db.read(call, [&](Tx& tx) { return store::list_methods_to(tx, wanted.country); });
+  auto methods = to_.find(wanted.country);
+  if (!methods) {
+    const auto generation = node_.db.generation();
+    methods = std::make_shared<const std::vector<Method>>(node_.db.read(call, [&](Tx& tx) { return store::list_methods_to(tx, wanted.country); }));
+    to_.keep(generation, wanted.country, *methods);
+  }
   std::vector<DeliveryOption> options;
-  for (const auto& method : methods)
+  for (const auto& method : *methods)
     if (const auto amount = price_of(method.kind, method.rates, wanted)) options.push_back({method.id, name_in(method.names, call.language), *amount, wanted.currency});
   return options;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "bus/node.hpp"
+#include "kernel/db/kept.hpp"
 #include "shipping/facade.hpp"
 
 namespace polyshop::shipping {
@@ -24,7 +25,7 @@ BOOST_DESCRIBE_STRUCT(ListMethods, (), (limit, cursor, filter_zone))
 // The ways of sending something to a zone, with what they cost.
 class Methods {
  public:
-  explicit Methods(bus::Node& node) : node_(node) {}
+  explicit Methods(bus::Node& node) : node_(node), to_(node.db, 300) {}
 
   std::vector<DeliveryOption> options(const Call& call, const GetOptions& wanted);
   Method create(const Call& call, const CreateMethod& wanted);
@@ -35,6 +36,7 @@ class Methods {
 
  private:
   bus::Node& node_;
+  db::Kept<std::vector<Method>> to_;  // by country
 };
 
 }  // namespace polyshop::shipping

@@ -4,6 +4,7 @@
 
 #include "bus/cloud_event.hpp"
 #include "kernel/observe/log.hpp"
+#include "kernel/runtime/failpoint.hpp"
 #include "signature.hpp"
 #include "store.hpp"
 
@@ -46,6 +47,7 @@ void Deliveries::queue(Tx& tx, const bus::Event& event) {
     const auto id = DeliveryId::make(tx.now());
     store::insert_delivery(tx, {id, endpoint.id, event.id, event.name, DeliveryState::pending, 0, 0, "", tx.now(), {}}, body);
     node_.effects.enqueue(tx, std::string(kind), id.str(), "");
+    failpoint::reach("webhook.queued");
   }
 }
 
@@ -101,6 +103,7 @@ void Deliveries::take_answer(const DeliveryId& id, const EndpointId& endpoint, T
   const bool is_taken = answer.status / 100 == 2;
   const auto failure = is_taken ? std::string() : answer.status ? fmt::format("it answered {}", answer.status) : answer.failure;
   try {
+    failpoint::reach("webhook.answered");
     node_.db.write(call, [&](Tx& tx) {
       store::insert_attempt(tx, id, answer.status, failure, answer.duration_ms);
       if (is_taken) return store::note_success(tx, endpoint);
@@ -109,6 +112,7 @@ void Deliveries::take_answer(const DeliveryId& id, const EndpointId& endpoint, T
       if (store::disable(tx, endpoint, answer.status == 410 ? tx.now() : tx.now() - disabled_after_ms, why))
         log::warning("a webhook endpoint is disabled", {{"endpoint", endpoint.view()}, {"because", why}});
     });
+    failpoint::reach("webhook.noted");
   } catch (const std::exception& error) {
     log::warning("an attempt to deliver a webhook could not be written down", {{"delivery", id.view()}, {"error", error.what()}});
   }

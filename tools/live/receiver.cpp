@@ -1,4 +1,4 @@
-#include "receiver.hpp"
+#include "live/receiver.hpp"
 
 #include <stdexcept>
 
@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-namespace polyshop::tests {
+namespace polyshop::live {
 
 Receiver::Receiver(Answer answer) : answer_(std::move(answer)) {
   listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -94,4 +94,4 @@ void Receiver::work() {
   for (const auto& [connection, text] : connections) ::close(connection);
 }
 
-}  // namespace polyshop::tests
+}  // namespace polyshop::live

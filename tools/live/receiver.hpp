@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace polyshop::tests {
+namespace polyshop::live {
 
 // An HTTP server that takes what it is sent: on a free port of every address of this machine, on one thread.
 class Receiver {
@@ -41,4 +41,4 @@ class Receiver {
   std::thread thread_;
 };
 
-}  // namespace polyshop::tests
+}  // namespace polyshop::live
