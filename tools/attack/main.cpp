@@ -27,6 +27,7 @@ const Test tests[] = {
     {"refunds", "cancellations against notices against refunds", true, race_of_refunds},
     {"expiry", "reservations that expire while they are paid", true, race_with_expiry},
     {"restore", "backups while it sells, restored elsewhere", true, restore_while_selling},
+    {"simulation", "crashes and failures in hours that pass in seconds, on one thread", false, simulate},
     {"restore-kill", "restores that are cut off, at every failpoint and at any moment", true, kill_restores},
 };
 

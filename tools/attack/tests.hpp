@@ -48,6 +48,7 @@ void race_of_notices(Run& run);
 void race_of_refunds(Run& run);
 void race_with_expiry(Run& run);
 void restore_while_selling(Run& run);
+void simulate(Run& run);
 void kill_restores(Run& run);
 
 }  // namespace polyshop::attack

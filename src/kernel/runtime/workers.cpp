@@ -12,6 +12,12 @@
 
 namespace polyshop {
 
+namespace {
+
+[[noreturn]] void blame(const std::string& pool, const std::exception& thrown) { die(fmt::format("a job of the pool {} threw: {}", pool, log::redacted(thrown.what()))); }
+
+}  // namespace
+
 Workers::Workers(std::string name, std::size_t threads_max, std::size_t queue_max)
     : name_(std::move(name)), threads_max_(threads_max), queue_max_(queue_max) {
   threads_.reserve(threads_max_);
@@ -51,7 +57,11 @@ bool Workers::run_one() {
     job = std::move(queue_.front().job);
     queue_.pop_front();
   }
-  job();
+  try {
+    job();
+  } catch (const std::exception& thrown) {
+    blame(name_, thrown);
+  }
   return true;
 }
 
@@ -92,7 +102,7 @@ void Workers::run() {
     try {
       job();
     } catch (const std::exception& thrown) {
-      die(fmt::format("a job of the pool {} threw: {}", name_, log::redacted(thrown.what())));
+      blame(name_, thrown);
     } catch (...) {
       die(fmt::format("a job of the pool {} threw something that is no exception", name_));
     }

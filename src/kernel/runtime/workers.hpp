@@ -26,7 +26,7 @@ class Workers {
 
   // False where the queue is full or the pool is stopping: answer 503. The job is then untouched.
   bool submit(Job&& job);
-  // Without threads: does what is first in the queue, on this thread, and lets through what it throws. False where there is nothing.
+  // Without threads: does what is first in the queue, on this thread; false where nothing is. A simulation's crash comes through.
   bool run_one();
   // Takes no more work, finishes what is queued, joins. Not from one of its own threads.
   void stop();
