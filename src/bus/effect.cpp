@@ -46,7 +46,7 @@ void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, co
 }
 
 void Effects::submit(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts) {
-  Job job = [this, kind, id, data, attempts] { perform(kind, id, data, attempts); };
+  Job job = [this, kind, id, data, attempts] { perform_row(kind, id, data, attempts); };
   workers_.submit(std::move(job));  // a full queue leaves it to take_due(), once the lease is over
 }
 
@@ -69,7 +69,7 @@ bool Effects::take_due() {
   for (const auto& row : due) {
     const auto handler = handlers_.find(row.kind);
     const bool blocks = handler != handlers_.end() && handler->second.blocks;
-    blocks ? submit(row.kind, row.id, row.data, row.attempts) : perform(row.kind, row.id, row.data, row.attempts);
+    blocks ? submit(row.kind, row.id, row.data, row.attempts) : perform_row(row.kind, row.id, row.data, row.attempts);
   }
   return !due.empty();
 }
@@ -88,9 +88,15 @@ void Effects::forget_ended(Timestamp kept_ms) {
     });
 }
 
-void Effects::perform(std::string kind, std::string id, std::string data, std::int64_t attempts) {
+void Effects::perform_row(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts) {
   const auto handler = handlers_.find(kind);
   if (handler == handlers_.end()) return log::error("an effect has no handler", {{"kind", kind}, {"id", id}});
+  perform(kind, id, data, attempts, [&](const Call& call, Done done) { handler->second.perform(call, id, data, std::move(done)); });
+}
+
+void Effects::perform(const std::string& kind, const std::string& id, const std::string& data, const Start& start) { perform(kind, id, data, 1, start); }
+
+void Effects::perform(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, const Start& start) {
   auto done = [this, kind, id, data, attempts](EffectResult result) {
     try {
       failpoint::reach("effect.performed", kind);
@@ -102,7 +108,7 @@ void Effects::perform(std::string kind, std::string id, std::string data, std::i
   };
   try {
     failpoint::reach("effect.before_perform", kind);
-    handler->second.perform(call(), id, data, done);
+    start(call(), done);
   } catch (const std::exception& error) {
     done({EffectResult::Kind::again, error.what(), 0});
   }

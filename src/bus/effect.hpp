@@ -23,6 +23,7 @@ struct EffectResult {
 class Effects {
  public:
   using Done = std::move_only_function<void(EffectResult)>;
+  using Start = std::function<void(const Call& call, Done done)>;
   struct Handler {
     // Starts the effect and returns; calls done once, from any thread. Runs at least once for each row.
     std::function<void(const Call& call, const std::string& id, const std::string& data, Done done)> perform;
@@ -39,7 +40,7 @@ class Effects {
   // The same, for a caller who performs it as soon as the transaction is through, so that an answer that comes at once needs no
   // other thread. Where it dies before, the row is taken up like any other once its lease is over.
   void enqueue_to_perform(Tx& tx, const std::string& kind, const std::string& id, const std::string& data);
-  void perform(const std::string& kind, const std::string& id, const std::string& data) { perform(kind, id, data, 1); }
+  void perform(const std::string& kind, const std::string& id, const std::string& data, const Start& start);
 
   // What is due and held by nobody: left by a process that died, or to be tried again. True where there was something.
   bool take_due();
@@ -50,7 +51,8 @@ class Effects {
 
  private:
   void insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms);
-  void perform(std::string kind, std::string id, std::string data, std::int64_t attempts);
+  void perform_row(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts);
+  void perform(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, const Start& start);
   void submit(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts);
   void record(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, EffectResult result);
   Call call() const;

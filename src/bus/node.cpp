@@ -43,7 +43,7 @@ struct Node::Repeated {
 
 Node::Node(Platform& platform, std::string module)
     : db(module, database_of_module(platform.config, platform.database, module), platform.clock, platform.metrics),
-      workers(module + "-bus", 32, 100'000),
+      workers(module + "-bus", platform.threads_per_module, 100'000),
       log(db, archive_of(platform, module)),
       dead_letters(db),
       effects(db, workers),
@@ -106,6 +106,11 @@ Subscription& Node::subscribe(Source& source, From from) {
   return subscription;
 }
 
+Rebuild& Node::rebuild() {
+  if (!rebuild_) throw Problem::conflict("not_rebuildable", "The module " + module() + " has data of its own, which nothing else could be rebuilt from.");
+  return *rebuild_;
+}
+
 Subscription* Node::find_subscription(std::string_view name) {
   const auto found = std::ranges::find_if(subscriptions_, [&](const auto& one) { return one->name() == name; });
   return found == subscriptions_.end() ? nullptr : found->get();
@@ -126,6 +131,7 @@ Call Node::system_call(std::string_view as) const {
 }
 
 void Node::open() {
+  if (rebuild_ && !log.kinds().empty()) die("the module " + module() + " can be rebuilt and publishes events: its log would be lost");
   for (const auto& subscription : subscriptions_) {
     for (const auto& event : subscription->event_names())
       if (!subscription->source().may_publish(event)) die(subscription->name() + " handles " + event + ", which " + subscription->source().module() + " does not publish");
@@ -153,6 +159,7 @@ void Node::start() {
 }
 
 void Node::stop() {
+  if (rebuild_) rebuild_->stop();
   if (started_.exchange(false)) {
     {
       std::lock_guard lock(mutex_);
@@ -165,6 +172,26 @@ void Node::stop() {
   workers.stop();  // also of one that was only opened: what followed a commit is finished
 }
 
+bool Node::is_due(Repeated& repeated) {
+  const auto now = platform_.clock.now();
+  if (now < repeated.next_ms) return false;
+  repeated.next_ms = now + repeated.interval_ms;
+  return true;
+}
+
+void Node::repeat(const Repeated& repeated) {
+  try {
+    repeated.run(system_call(repeated.name));
+  } catch (const std::exception& error) {
+    log::warning("a job failed", {{"job", repeated.name}, {"error", error.what()}});
+  }
+}
+
+void Node::repeat_due() {
+  for (auto& repeated : repeated_)
+    if (is_due(*repeated)) repeat(*repeated);
+}
+
 // The wake-ups after commits are what makes things fast; this poll is what makes them certain.
 void Node::tick() {
   std::unique_lock lock(mutex_);
@@ -172,16 +199,8 @@ void Node::tick() {
     lock.unlock();
     for (auto& task : tasks_) schedule(*task);
     for (auto& repeated : repeated_) {
-      const auto now = platform_.clock.now();
-      if (now < repeated->next_ms) continue;
-      repeated->next_ms = now + repeated->interval_ms;
-      Job job = [this, &job_of = *repeated] {
-        try {
-          job_of.run(system_call(job_of.name));
-        } catch (const std::exception& error) {
-          log::warning("a job failed", {{"job", job_of.name}, {"error", error.what()}});
-        }
-      };
+      if (!is_due(*repeated)) continue;
+      Job job = [this, &due = *repeated] { repeat(due); };
       workers.submit(std::move(job));
     }
     lock.lock();
@@ -211,6 +230,8 @@ void Node::schedule(Task& task) {
 bool Node::work_once() {
   bool any = false;
   for (auto& task : tasks_) any |= task->step();
+  if (platform_.threads_per_module == 0)
+    while (workers.run_one()) any = true;
   return any;
 }
 

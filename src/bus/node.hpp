@@ -7,6 +7,7 @@
 #include "bus/dead_letters.hpp"
 #include "bus/effect.hpp"
 #include "bus/log.hpp"
+#include "bus/rebuild.hpp"
 #include "bus/saga.hpp"
 #include "bus/subscription.hpp"
 #include "kernel/config/config.hpp"
@@ -40,6 +41,7 @@ struct Platform {
   DatabaseOptions database;                 // of every module here that has no settings of its own for its database
   Binding binding = Binding::local;
   EventSettings events{};
+  std::size_t threads_per_module = 32;      // for background work; 0: work_once() does all of it
   std::vector<bus::Node*> nodes{};          // of the modules, in their order
   std::map<std::string, std::unique_ptr<db::Notifier>> notifiers{};  // PostgreSQL: by how to connect
 };
@@ -66,6 +68,10 @@ class Node {
   Subscription& subscribe(Node& source, From from = From::start);
   Subscription& subscribe(Source& source, From from = From::start);  // which outlives this
   const std::vector<std::unique_ptr<Subscription>>& subscriptions() const { return subscriptions_; }
+  // The whole database of the module follows from its sources, and this is how. Such a module publishes nothing.
+  void rebuilds(Rebuild::Plan plan) { rebuild_ = std::make_unique<Rebuild>(*this, std::move(plan)); }
+  bool is_projection() const { return rebuild_ != nullptr; }
+  Rebuild& rebuild();  // throws Problem 409 `not_rebuildable` where it has data of its own
   Subscription* find_subscription(std::string_view name);  // null where this release has none of that name
   // Runs a function about every so often, on one of the module's workers; with several instances on each of them.
   void every(std::string name, Timestamp interval_ms, std::function<void(const Call&)> run);
@@ -84,6 +90,7 @@ class Node {
   void stop();    // no further background work; what runs is finished
   // Does what there is to do now, on this thread; true where it did something. For tests and simulations.
   bool work_once();
+  void repeat_due();  // the same for what every() has been given
   Call system_call(std::string_view as) const;
 
   // Whether everything published by the sources has been taken.
@@ -114,6 +121,8 @@ class Node {
   struct Task;      // something that one thread at a time does, when asked
   struct Repeated;
   void schedule(Task& task);
+  bool is_due(Repeated& repeated);  // and when it is next
+  void repeat(const Repeated& repeated);
   void tick();
   bool is_stopping();
   void check_subscriptions();
@@ -121,6 +130,7 @@ class Node {
   Platform& platform_;
   std::set<std::string> uses_;
   db::Notifier* notifier_ = nullptr;
+  std::unique_ptr<Rebuild> rebuild_;
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
   std::vector<std::pair<Subscription*, Node*>> subscribers_;  // to this log, in this process, with whose they are
   std::map<std::string, Timestamp> warned_ms_;                // of a subscription's lag, last

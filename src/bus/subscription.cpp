@@ -9,7 +9,7 @@ namespace polyshop::bus {
 namespace {
 
 constexpr std::size_t batch_max = 200;
-constexpr auto lane_time_max = std::chrono::milliseconds(20);  // a transaction that is longer keeps others waiting
+constexpr Timestamp lane_ms_max = 20;  // a transaction that is longer keeps others waiting
 constexpr std::int64_t attempts_max = 10;  // over about 17 minutes; then dead until somebody looks
 constexpr std::int64_t begun_max = 3;      // processes that may end with an event
 
@@ -45,6 +45,14 @@ Subscription::Subscription(Database& consumer, Source& source, From from, Metric
   taken_ = metrics.counter("polyshop_events_taken_total", "Events that took effect.", labels);
   parked_ = metrics.counter("polyshop_events_parked_total", "Events set aside because their handler failed.", labels);
   position_ = metrics.gauge("polyshop_subscription_position", "The position of the last event taken.", labels);
+}
+
+Subscription::Subscription(Database& consumer, const Subscription& like, Metrics& metrics) : Subscription(consumer, like.source_, like.from_, metrics) { handlers_ = like.handlers_; }
+
+void Subscription::begin_at_head(const Call& call) {
+  const auto epoch = source_.epoch_since(1).epoch;  // before the head: a restore between the two is noticed
+  const auto head = source_.head();
+  consumer_.write(call, [&](Tx& tx) { tx.exec("INSERT INTO subscription (name, source, position, epoch) VALUES (:name, :source, :position, :epoch)"_sql, name_, source_.module(), head, epoch); });
 }
 
 void Subscription::handle(std::string event_name, Handler handler) {
@@ -102,7 +110,7 @@ std::optional<std::int64_t> Subscription::load_cursor() {
 }
 
 bool Subscription::step() {
-  if (std::chrono::steady_clock::now() < waits_until_) return false;
+  if (consumer_.clock().steady_ms() < waits_until_ms_) return false;
   try {
     if (!cursor_) cursor_ = load_cursor();
     if (!cursor_) return false;
@@ -183,9 +191,9 @@ Subscription::Applied Subscription::apply_batch(std::span<const Event> events, s
     const auto from = *cursor_;
     const auto to = events.back().position;
     bool still_parked = false;
-    std::chrono::steady_clock::duration taken_in{};
+    Timestamp taken_ms = 0;
     const bool moved = consumer_.write(call(), [&](Tx& tx) {
-      const auto start = std::chrono::steady_clock::now();
+      const auto start_ms = consumer_.clock().steady_ms();
       still_parked = false;
       if (tx.exec("UPDATE subscription SET position = :to WHERE name = :name AND position = :from AND state = 'running'"_sql, to, name_, from) == 0) return false;
       failpoint::reach("subscription.cursor_moved", name_);
@@ -209,7 +217,7 @@ Subscription::Applied Subscription::apply_batch(std::span<const Event> events, s
         handler->second.apply(tx, event, prepared[i]);
       }
       failpoint::reach("subscription.applied", name_);
-      taken_in = std::chrono::steady_clock::now() - start;
+      taken_ms = consumer_.clock().steady_ms() - start_ms;
       return true;
     });
     if (!moved) return Applied::moved_elsewhere;
@@ -217,9 +225,9 @@ Subscription::Applied Subscription::apply_batch(std::span<const Event> events, s
     has_parked_ = still_parked;
     cursor_ = to;
     taken_.add(static_cast<double>(events.size()));
-    if (taken_in > lane_time_max)
+    if (taken_ms > lane_ms_max)
       batch_ = std::max<std::size_t>(1, batch_ / 2);
-    else if (taken_in < lane_time_max / 4)
+    else if (taken_ms < lane_ms_max / 4)
       batch_ = std::min(batch_max, batch_ + 1 + batch_ / 4);
     return Applied::all;
   } catch (const Problem& problem) {
@@ -250,8 +258,8 @@ void Subscription::park(const Event& event, const std::string& failure, bool is_
 
 // The first parked event of each aggregate, once its time has come; the others follow it. Behind a dead one they stay.
 bool Subscription::retry_parked() {
-  if (has_parked_ == false || std::chrono::steady_clock::now() < next_parked_look_) return false;
-  next_parked_look_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+  if (has_parked_ == false || consumer_.clock().steady_ms() < next_parked_look_ms_) return false;
+  next_parked_look_ms_ = consumer_.clock().steady_ms() + 200;
   const auto now = call().now;
   const auto due = consumer_.read(call(), [&](Tx& tx) {
     has_parked_ = tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event WHERE subscription = :name AND state <> 'discarded'"_sql, name_) > 0;
@@ -314,9 +322,9 @@ bool Subscription::retry(const Event& event, std::int64_t attempts) {
 void Subscription::wait(const std::string& why) {
   // The cursor may or may not have moved: read it again.
   cursor_.reset();
-  const auto time = std::chrono::milliseconds(std::min(100 << std::min(waits_, 7), 10'000));
-  if (waits_++ % 10 == 0) log::warning("a subscription waits", {{"subscription", name_}, {"error", why}, {"ms", time.count()}});
-  waits_until_ = std::chrono::steady_clock::now() + time;
+  const Timestamp ms = std::min(100 << std::min(waits_, 7), 10'000);
+  if (waits_++ % 10 == 0) log::warning("a subscription waits", {{"subscription", name_}, {"error", why}, {"ms", ms}});
+  waits_until_ms_ = consumer_.clock().steady_ms() + ms;
   const std::lock_guard lock(failure_mutex_);
   failure_ = log::redacted(why);
 }

@@ -48,6 +48,8 @@ class Subscription {
   };
 
   Subscription(Database& consumer, Source& source, From from, Metrics& metrics);
+  // The same handlers for another database of the same module, which is made anew.
+  Subscription(Database& consumer, const Subscription& like, Metrics& metrics);
 
   const std::string& name() const { return name_; }
   Source& source() { return source_; }
@@ -64,6 +66,9 @@ class Subscription {
            {[prepare](const Call& call, const Event& event) { return std::any(prepare(call, json::from_text<E>(event.data, json::Mode::lenient))); },
             [apply](Tx& tx, const Event& event, const std::any& prepared) { apply(tx, event, json::from_text<E>(event.data, json::Mode::lenient), std::any_cast<const P&>(prepared)); }});
   }
+
+  // Puts the cursor of a database that has none where the source's log ends now.
+  void begin_at_head(const Call& call);
 
   // Takes what is there, up to a batch; true where there may be more. Called by one thread at a time.
   bool step();
@@ -108,8 +113,8 @@ class Subscription {
   std::int64_t suspect_until_ = 0;  // the last position of those that may have ended the process before
   std::set<std::int64_t> begun_;    // of these, what this process has begun and did not survive yet
   int waits_ = 0;
-  std::chrono::steady_clock::time_point waits_until_{};
-  std::chrono::steady_clock::time_point next_parked_look_{};
+  Timestamp waits_until_ms_ = 0;       // these two of the steady clock
+  Timestamp next_parked_look_ms_ = 0;
   std::mutex failure_mutex_;
   std::string failure_;
   Metrics::Counter taken_;

@@ -62,7 +62,7 @@ http::ServerOptions server_of(Config& config, const std::filesystem::path& data)
 
 }  // namespace
 
-App::App(Config& config, std::filesystem::path data)
+App::App(Config& config, std::filesystem::path data, const Clock* simulated)
     : config_(config),
       data_(std::move(data)),
       log_format_(config.choice("log.format", "automatic", {"automatic", "json", "terminal"}, "How the log is written; automatic is for people where standard error is a terminal.")),
@@ -70,6 +70,7 @@ App::App(Config& config, std::filesystem::path data)
       failpoints_(config.text("runtime.failpoints", "", "For tests of failures: where this process breaks on purpose. Refused unless serve is run with --allow-failpoints.")),
       shared_role_(config.boolean("database.shared_role", false, "PostgreSQL: whether modules may share a role, or run as a superuser. For development only: nothing but the program then keeps a module from another's tables.")),
       admin_url_(config.secret("database.admin_url", "PostgreSQL: how polyshop provision --execute connects, as a role that may create roles and databases. No other command uses it.")),
+      clock_(simulated ? *simulated : machine_clock_),
       hasher_(hasher_of(config)),
       database_(shared_database(config, data_)),
       cache_(static_cast<std::size_t>(config.integer("http.cache_mib", 64, 0, 1'000'000, "Memory for finished answers to public requests; 0 keeps none.")) * 1024 * 1024,
@@ -77,7 +78,7 @@ App::App(Config& config, std::filesystem::path data)
              database_.engine == Engine::sqlite ? http::ResponseCache::Duration::max() : std::chrono::milliseconds(250)),
       platform_{config, metrics_, clock_, routes_, cache_, hasher_, database_,
                 *json::enum_value<Binding>(config.choice("facade.binding", "local", {"local", "loopback"}, "How modules call each other: directly, or through the serialiser as another process would.")),
-                event_settings_of(config, data_)},
+                event_settings_of(config, data_), simulated ? 0UL : 32UL},
       auth_(platform_),
       customer_(platform_, auth_.node(), auth_.facade()),
       catalog_(platform_),
@@ -91,6 +92,7 @@ App::App(Config& config, std::filesystem::path data)
       notification_(platform_, order_.node(), order_.facade()),
       webhook_(platform_) {
   webhook_.tell_of(platform_.nodes);  // whichever there are
+  search_.rebuilds_from(catalog_.facade(), pricing_.facade(), inventory_.facade());
   add_control_routes();
   bus::add_feed({routes_, "bus"}, platform_.nodes, [this] { return is_stopping_.load(); });
   add_event_routes({routes_, "bus"}, facade::connect(events_of(platform_.nodes), "events", "http", platform_.binding, metrics_));

@@ -27,8 +27,9 @@ namespace polyshop {
 // The whole shop in one process. Constructing it wires everything and touches nothing: no file, no connection, no thread.
 class App {
  public:
-  // `data` is the data folder; everything else is in the configuration, which is refused where a key of it is unknown.
-  App(Config& config, std::filesystem::path data);
+  // `data` is the data folder; everything else is in the configuration, which is refused where a key of it is unknown. With a
+  // clock of a simulation there are no threads either: after open() the simulation drives the nodes.
+  App(Config& config, std::filesystem::path data, const Clock* simulated = nullptr);
   ~App();
 
   void configure_log() const;  // as the settings say; until then warnings are written
@@ -66,7 +67,8 @@ class App {
   bool has_failpoints_ = false;  // whether a control request may arm more
   const bool shared_role_;
   const std::string admin_url_;
-  SystemClock clock_;
+  const SystemClock machine_clock_;
+  const Clock& clock_;
   Metrics metrics_;
   http::Routes routes_;
   PasswordHasher hasher_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "kernel/observe/log.hpp"
 #include "program/commands.hpp"
 #include "program/shop.hpp"
 
@@ -112,6 +113,31 @@ void redrive(const EventsFacade& events, const Call& call, const std::string& id
   fmt::print("{} are tried again.\n", count);
 }
 
+// Begins it and shows how far it is until it has ended.
+void replay(const EventsFacade& events, const Call& call, const std::string& module) {
+  events.rebuild(call, {module});
+  const bool is_terminal = ::isatty(STDERR_FILENO) == 1;
+  std::string said;
+  while (true) {
+    const auto standing = events.get_rebuild(call, {module});
+    if (standing.state == bus::RebuildState::failed) {
+      if (is_terminal) fmt::print(stderr, "\n");
+      throw Problem(409, "rebuild_failed", fmt::format("{} was not rebuilt and is as it was. {}", module, standing.problem.value_or("")));
+    }
+    if (standing.state != bus::RebuildState::running) {
+      if (is_terminal) fmt::print(stderr, "\n");
+      fmt::print("{} is rebuilt: {} items were loaded.\n", module, standing.items);
+      return;
+    }
+    if (is_terminal)
+      fmt::print(stderr, "\r{}: {:<30} {:>10} items", module, standing.doing, standing.items);
+    else if (standing.doing != said)
+      log::info("rebuilding", {{"module", module}, {"doing", standing.doing}, {"items", standing.items}});
+    said = standing.doing;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
 void add_dead(CLI::App& events, CommandLine& line) {
   auto* dead = events.add_subcommand("dead", "Dead letters: events that a subscription could not take.");
   dead->require_subcommand(1);
@@ -188,6 +214,11 @@ void add_events(CLI::App& program, CommandLine& line) {
   resume->callback([&line, name] {
     with_shop(line, [&](const auto& facade, const Call& call) { facade.resume(call, {*name}); });
     fmt::print("{} is resumed.\n", *name);
+  });
+  auto* replay_command = events->add_subcommand("replay", "Make the database of a module anew from its sources, where all of it follows from them; the old one serves meanwhile.");
+  replay_command->add_option("module", *name, "The module: search.")->required();
+  replay_command->callback([&line, name] {
+    with_shop(line, [&](const auto& facade, const Call& call) { replay(facade, call, *name); });
   });
   auto* retire = events->add_subcommand("retire", "Forget the cursor of a subscription that this release does not have any more.");
   retire->add_option("name", *name, "The subscription.")->required();

@@ -27,6 +27,11 @@ struct MaybeWhy {
 };
 BOOST_DESCRIBE_STRUCT(MaybeWhy, (), (reason))
 
+struct RebuildWanted {
+  Text<1, 60> module;
+};
+BOOST_DESCRIBE_STRUCT(RebuildWanted, (), (module))
+
 constexpr std::int64_t page_size = 25;
 std::int64_t size_of_page(const std::optional<Range<1, 100>>& limit) { return limit ? static_cast<std::int64_t>(*limit) : page_size; }
 
@@ -95,6 +100,12 @@ void add_event_routes(http::ModuleRoutes routes, const EventsFacade& events) {
     events.discard(call, {path.get<0>(), why.reason ? std::string(*why.reason) : std::string()});
     return http::NoContent{};
   });
+
+  routes.post("/v1/admin/events/rebuilds", "Make the database of a module anew from its sources", write, [events](const Call& call, const http::Body<RebuildWanted>& wanted) {
+    events.rebuild(call.unkeyed(), {std::string(wanted.module)});
+    return http::Created<bus::RebuildStanding>{events.get_rebuild(call, {std::string(wanted.module)}), "/v1/admin/events/rebuilds/" + std::string(wanted.module)};
+  });
+  routes.get("/v1/admin/events/rebuilds/{module}", "How far a module's rebuild is, or what came of the last one", read, [events](const Call& call, const Name& path) { return events.get_rebuild(call, {path.get<0>()}); });
 }
 
 }  // namespace polyshop

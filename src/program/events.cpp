@@ -111,6 +111,8 @@ EventsFacade events_of(const Nodes& nodes) {
     const auto place = place_of(wanted.id);
     return owner_of(nodes, place.subscription).dead_letters.discard(call, place.subscription, place.position, wanted.reason);
   };
+  facade.rebuild = [&nodes](const Call& call, const OfModule& wanted) { node_of(nodes, wanted.module).rebuild().start(call); };
+  facade.get_rebuild = [&nodes](const Call&, const OfModule& wanted) { return node_of(nodes, wanted.module).rebuild().standing(); };
   return facade;
 }
 

@@ -60,6 +60,11 @@ struct DiscardDeadLetter {
 };
 BOOST_DESCRIBE_STRUCT(DiscardDeadLetter, (), (id, reason))
 
+struct OfModule {
+  std::string module;
+};
+BOOST_DESCRIBE_STRUCT(OfModule, (), (module))
+
 struct EventsFacade {
   Query<Nothing, std::vector<EventLogRow>> logs;
   Query<ReadEvents, std::vector<bus::Event>> read;  // the archive's as well
@@ -74,8 +79,10 @@ struct EventsFacade {
   Query<OfDeadLetter, bus::DeadLetter> get_dead_letter;
   Command<OfDeadLetter, bus::DeadLetter> redrive;
   Command<DiscardDeadLetter, bus::DeadLetter> discard;
+  Command<OfModule, void> rebuild;  // begins it
+  Query<OfModule, bus::RebuildStanding> get_rebuild;
 };
-BOOST_DESCRIBE_STRUCT(EventsFacade, (), (logs, read, list, get, subscriptions, orphans, pause, resume, retire, dead_letters, get_dead_letter, redrive, discard))
+BOOST_DESCRIBE_STRUCT(EventsFacade, (), (logs, read, list, get, subscriptions, orphans, pause, resume, retire, dead_letters, get_dead_letter, redrive, discard, rebuild, get_rebuild))
 
 EventsFacade events_of(const std::vector<bus::Node*>& nodes);
 void add_event_routes(http::ModuleRoutes routes, const EventsFacade& events);

@@ -91,7 +91,9 @@ void provision(const CommandLine& line, const Wishes& wishes) {
   App app(config, line.data);
   const auto databases = chosen(app, wishes.modules);
   std::vector<db::Place> places;
-  for (const auto* database : databases) places.push_back({database->module(), db::target_of(database->options().url), db::target_of(database->options().migrate_url)});
+  for (const auto* node : app.nodes())
+    if (std::ranges::find(databases, &node->db) != databases.end())
+      places.push_back({node->module(), db::target_of(node->db.options().url), db::target_of(node->db.options().migrate_url), node->is_projection()});
   // A verifier is no password, but whoever has it can try passwords against it: it is printed only where asked for.
   const bool with_passwords = wishes.execute || wishes.with_passwords;
   std::map<std::string, std::string> verifiers;

@@ -82,7 +82,7 @@ TEST_CASE("database settings that cannot work are refused with their name") {
 }
 
 TEST_CASE("places whose roles do not keep modules apart are not provisioned") {
-  const auto place = [](std::string module, const std::string& url, const std::string& migrate_url) { return db::Place{std::move(module), db::target_of(url), db::target_of(migrate_url)}; };
+  const auto place = [](std::string module, const std::string& url, const std::string& migrate_url) { return db::Place{std::move(module), db::target_of(url), db::target_of(migrate_url), false}; };
   const auto refused = [](const std::vector<db::Place>& places) { return problem_of([&] { db::provision_steps(places, {}, false); }); };
   CHECK(refused({place("order", "user=a dbname=s host=db", "user=a dbname=s host=db")}).find("order: it runs and migrates as a") != std::string::npos);
   CHECK(refused({place("order", "user=a dbname=s host=db", "user=b dbname=t host=db")}).find("Let both lead to the same database") != std::string::npos);
@@ -92,7 +92,7 @@ TEST_CASE("places whose roles do not keep modules apart are not provisioned") {
 }
 
 TEST_CASE("the script for psql quotes names and holds no password unless a verifier is given") {
-  const std::vector<db::Place> places{{"order", db::target_of(R"(user='o"rder' password=secret dbname=shop host=db)"), db::target_of("user=owner password=secret dbname=shop host=db")}};
+  const std::vector<db::Place> places{{"order", db::target_of(R"(user='o"rder' password=secret dbname=shop host=db)"), db::target_of("user=owner password=secret dbname=shop host=db"), true}};
   const auto script = db::psql_script(db::provision_steps(places, {}, true));
   CHECK(script.find("secret") == std::string::npos);
   CHECK(script.find("PASSWORD") == std::string::npos);

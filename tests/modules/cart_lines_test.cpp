@@ -157,6 +157,23 @@ TEST_CASE("a cart warns of what has changed, and of stock that its lines want to
   });
 }
 
+TEST_CASE("what is sold out is not added; what was added before is kept, and a repetition answers as it did") {
+  in_shop([](Shop& shop) {
+    const auto shopper = shop.opened();
+    const Fields key{{"Idempotency-Key", "k"}};
+    REQUIRE(shop.add(shopper, R"({"sku":"LAMP","quantity":2})", key).status == 200);
+    shop.stock("LAMP", 0);
+    const auto refused = shop.add(shopper, R"({"lines":[{"sku":"CUP","quantity":1},{"sku":"LAMP","quantity":1}]})");
+    CHECK(refused.status == 409);
+    CHECK(refused.member("code") == "sold_out");
+    CHECK(refused.listed("errors") == "sold_out /lines/1/sku");
+    CHECK(shop.add(shopper, R"({"sku":"LAMP","quantity":2})", key).lines() == "2 LAMP");
+    CHECK(shop.get(shopper).lines() == "2 LAMP");
+    shop.stock("LAMP", 1);
+    CHECK(shop.add(shopper, R"({"sku":"LAMP","quantity":1})").listed("warnings") == "stock_lowered /lines/0/quantity");
+  });
+}
+
 TEST_CASE("a repeated key changes a cart once") {
   in_shop([](Shop& shop) {
     const auto shopper = shop.opened(), other = shop.opened();

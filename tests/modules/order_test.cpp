@@ -191,6 +191,27 @@ TEST_CASE("sold out: 409 with the lines, nothing charged") {
   });
 }
 
+TEST_CASE("of what is gone no order is begun, and no payment; who bought it is answered as before") {
+  running([](Shop& shop) {
+    const auto first = shop.fill(5), late = shop.fill(1);
+    shop.pay_with(first, "tok_approve");
+    shop.pay_with(late, "tok_approve");
+    CHECK(shop.complete(first, "a").status == 201);
+    const auto sagas = [&] { return shop.order.node().sagas.list(shop.ground.as_system(), {}).size(); };
+    CHECK(sagas() == 1);
+    const auto sold_out = shop.complete(late, "b");
+    CHECK(sold_out.status == 409);
+    CHECK(Shop::member(sold_out, "code") == "sold_out");
+    CHECK(sold_out.body.find(R"("pointer":"/lines/0")") != std::string::npos);
+    const auto session = shop.send(Method::post, late.cart + "/payment-sessions", R"({"provider":"sandbox","token":"tok_approve"})", {{"Cart-Token", late.token}, {"Idempotency-Key", Shop::unique()}});
+    CHECK(session.status == 409);
+    CHECK(Shop::member(session, "code") == "sold_out");
+    CHECK(sagas() == 1);
+    CHECK(shop.complete(first, "a").status == 201);
+    CHECK(shop.complete(first, "c").status == 200);
+  });
+}
+
 TEST_CASE("a total that has changed since the payment was opened is not charged") {
   running([](Shop& shop) {
     const auto shopper = shop.fill(1);

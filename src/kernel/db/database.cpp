@@ -22,7 +22,7 @@ Database::~Database() { close(); }
 
 db::SessionOptions Database::session_options(bool read_only) const {
   if (options_.engine == Engine::sqlite) return {Engine::sqlite, file().string(), {}, read_only};
-  return {Engine::postgresql, options_.url, module_, read_only, options_.password_file};
+  return {Engine::postgresql, options_.url, schema(), read_only, options_.password_file};
 }
 
 db::SessionOptions Database::migration_options() const {
@@ -59,6 +59,7 @@ void Database::close() {
 void Database::run_erased(const Call& call, bool write, std::move_only_function<void(Tx&)> fn) {
   if (db::in_transaction()) die("a transaction was opened inside another one, in module " + module_);
   if (write && options_.ballast && call.actor.kind != Actor::Kind::system && options_.ballast->is_given_up()) throw db::problem_of({db::SessionError::Kind::full, {}});
+  const Gate::Pass pass(gate_);
   db::LaneJob job;
   job.run = std::move(fn);
   job.call = &call;

@@ -11,6 +11,7 @@
 #include "kernel/db/tx.hpp"
 #include "kernel/facade/call.hpp"
 #include "kernel/runtime/clock.hpp"
+#include "kernel/runtime/gate.hpp"
 
 namespace polyshop {
 
@@ -18,6 +19,7 @@ struct DatabaseOptions {
   Engine engine = Engine::sqlite;
   std::filesystem::path folder;   // SQLite: where <module>.db lies
   std::string url;                // PostgreSQL: a connection string or URL, of the role that runs
+  std::string schema{};           // PostgreSQL: where the tables lie; empty: in the schema named after the module
   std::string migrate_url;        // the same of the role that owns the tables; empty: the role that runs does
   std::string password_file;      // holds the password of a role whose URL has none; {role} stands for the role's name
   std::size_t read_lanes = 2;     // SQLite: connections that read
@@ -95,8 +97,22 @@ class Database {
   std::vector<Migration> plan();
   std::vector<Migration> migrate();
 
+  // An empty place for another database of this module beside this one: what an earlier one has left there is removed. It is
+  // the caller's alone, in every instance. Throws Problem 409 `rebuild_running` where somebody has it, and
+  // `no_place_to_rebuild` where PostgreSQL's role may not make it.
+  struct Beside {
+    DatabaseOptions options;
+    std::unique_ptr<db::ControlledSession> owner;  // PostgreSQL: holds the lock on the place, as the role that migrates
+  };
+  Beside make_place_beside() const;
+  // Puts a database in that place, which is closed by that, in the place of this one, which is gone. Transactions that come
+  // meanwhile wait; after a crash there is the one or the other. Throws Problem 503 where somebody holds on to what is to be
+  // replaced, or the place was lost with the connection; then this one is as it was.
+  void replace_with(Database& fresh, Beside& beside);
+
   std::filesystem::path file() const { return options_.folder / (module_ + ".db"); }
   const DatabaseOptions& options() const { return options_; }
+  std::string schema() const { return options_.schema.empty() ? module_ : options_.schema; }
   db::SessionOptions session_options(bool read_only) const;
   db::SessionOptions migration_options() const;
 
@@ -121,6 +137,7 @@ class Database {
   const Clock& clock_;
   Metrics& metrics_;
   db::EventSink* events_ = nullptr;
+  Gate gate_;  // shut while what lies below is replaced
   std::unique_ptr<db::GroupLane> writer_;  // SQLite only
   std::unique_ptr<db::Lanes> lanes_;       // SQLite: what reads
 };

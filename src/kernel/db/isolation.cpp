@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "kernel/db/connection_string.hpp"
+#include "kernel/db/provision.hpp"
 
 namespace polyshop::db {
 namespace {
@@ -68,7 +69,7 @@ std::vector<Grant> grants_too_wide(Tx& tx, const std::string& module, bool migra
     SELECT t.kind, t.object, CASE WHEN a.grantee = t.owner THEN 'OWNER' ELSE string_agg(DISTINCT a.privilege_type || t.column_part, ', ') END AS privileges,
            CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE me.name END AS grantee
       FROM thing AS t CROSS JOIN LATERAL aclexplode(t.acl) AS a JOIN me ON a.grantee IN (0, me.oid)
-     WHERE NOT (cast(:migrates AS text) = 'yes' AND (t.schema = :module OR (t.kind = 'DATABASE' AND t.object = quote_ident(current_database()))))
+     WHERE NOT (cast(:migrates AS text) = 'yes' AND (t.schema IN (:module, :rebuild) OR (t.kind = 'DATABASE' AND t.object = quote_ident(current_database()))))
        AND NOT (t.kind = 'DATABASE' AND t.object = quote_ident(current_database()) AND a.privilege_type = 'CONNECT' AND t.owner <> me.oid)
        AND NOT (t.schema = :module AND t.owner <> me.oid AND ((t.kind = 'SCHEMA' AND a.privilege_type = 'USAGE')
                                                          OR (t.kind = 'TABLE' AND a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))))
@@ -77,7 +78,7 @@ std::vector<Grant> grants_too_wide(Tx& tx, const std::string& module, bool migra
        AND NOT (t.schema IN ('pg_catalog', 'information_schema') AND (cast(t.class AS oid), t.id, t.part, a.privilege_type) IN (SELECT class, id, part, privilege FROM given))
      GROUP BY t.kind, t.object, t.owner, a.grantee, me.name
      ORDER BY CASE t.kind WHEN 'SCHEMA' THEN 1 WHEN 'TABLE' THEN 2 ELSE 3 END, t.object)"_postgresql,
-                        fmt::format("{}", fmt::join(foreign, "\n")), migrates ? "yes" : "no", module);
+                        fmt::format("{}", fmt::join(foreign, "\n")), migrates ? "yes" : "no", module, rebuild_schema(module));
 }
 
 std::string remedy_of(const Grant& grant) {

@@ -77,8 +77,8 @@ void create_ledger(db::ControlledSession& session, const std::string& module) {
 }
 
 // What is known and not applied; refuses what is applied and not known, or known with another text.
-std::vector<Database::Migration> pending(db::ControlledSession& session, const std::string& module) {
-  if (!has_ledger(session, module)) return known_migrations(module, session.engine());
+std::vector<Database::Migration> pending(db::ControlledSession& session, const std::string& module, const std::string& schema) {
+  if (!has_ledger(session, schema)) return known_migrations(module, session.engine());
   Tx tx(session, 0, nullptr);
   const auto applied = tx.list<Applied>("SELECT owner, number, name, checksum FROM schema_migration ORDER BY owner, number"_sql);
   auto known = known_migrations(module, session.engine());
@@ -113,7 +113,7 @@ std::vector<Database::Migration> Database::plan() {
   try {
     if (engine() == Engine::sqlite && !std::filesystem::exists(file())) return known_migrations(module_, engine());
     auto session = db::open_session(migration_options());
-    return pending(*session, module_);
+    return pending(*session, module_, schema());
   } catch (const db::SessionError& error) {
     log::error("cannot read the migrations", {{"module", module_}, {"error", error.what()}});
     if (error.kind == db::SessionError::Kind::denied) throw denied(module_);
@@ -125,14 +125,14 @@ std::vector<Database::Migration> Database::migrate() {
   try {
     auto session = db::open_session(migration_options());
     if (engine() == Engine::postgresql) {
-      const auto missing = pending(*session, module_);
+      const auto missing = pending(*session, module_, schema());
       if (missing.empty()) return {};
-      if (!may_migrate(*session, module_))
+      if (!may_migrate(*session, schema()))
         throw Problem(409, "may_not_migrate", fmt::format("{} migrations of {} are not applied, and the role {} may not create tables there. Run polyshop migrate with database.migrate_url set to the role that owns them; polyshop provision makes one.", missing.size(), module_, db::target_of(migration_options().target).role));
-      lock_schema(*session, module_);
+      lock_schema(*session, schema());
     }
-    create_ledger(*session, module_);
-    auto migrations = pending(*session, module_);
+    create_ledger(*session, schema());
+    auto migrations = pending(*session, module_, schema());
     for (const auto& migration : migrations) {
       session->begin(true);
       try {

@@ -60,6 +60,7 @@ class Steps {
     in(fmt::format("GRANT {} TO CURRENT_USER", owner));
     in(fmt::format("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}", schema, owner));
     in(fmt::format("ALTER SCHEMA {} OWNER TO {}", schema, owner));
+    if (place.is_projection) in(fmt::format("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}", identifier(rebuild_schema(place.module)), owner));
     // Tables that another role has made, as in a shop that ran with one role before.
     in(fmt::format("DO $$ DECLARE t record; BEGIN FOR t IN SELECT cast(oid AS regclass) AS name FROM pg_class WHERE relnamespace = cast({} AS regnamespace) AND relkind IN ('r', 'p') "
                    "AND relowner <> cast({} AS regrole) LOOP EXECUTE format('ALTER TABLE %s OWNER TO {}', t.name); END LOOP; END $$",
@@ -89,6 +90,8 @@ std::int64_t count_of(ControlledSession& session, const ProvisionStep& step) {
 }
 
 }  // namespace
+
+std::string rebuild_schema(const std::string& module) { return module + "_rebuild"; }
 
 std::vector<ProvisionStep> provision_steps(const std::vector<Place>& places, const std::map<std::string, std::string>& verifiers, bool whole_server) {
   check(places);

@@ -13,7 +13,11 @@ struct Place {
   std::string module;
   Target runs;
   Target migrates;
+  bool is_projection = false;  // and is made anew in a schema beside its own
 };
+
+// Where a module's tables are made anew before they take the place of the old ones.
+std::string rebuild_schema(const std::string& module);
 
 // A statement that an administrator runs to make what is missing and to take away what is too much. Running it again
 // changes nothing.

@@ -42,6 +42,15 @@ void ResponseCache::invalidate(const std::string& under) {
   for (const auto key : keys) erase(by_key_.at(key));
 }
 
+void ResponseCache::invalidate_all() {
+  const std::lock_guard lock(mutex_);
+  generation_.fetch_add(1, std::memory_order_release);
+  by_name_.clear();  // these two look into the entries
+  by_key_.clear();
+  entries_.clear();
+  size_ = 0;
+}
+
 void ResponseCache::erase(Entries::iterator entry) {
   if (const auto named = by_name_.find(entry->under); named != by_name_.end()) {
     named->second.erase(entry->key);

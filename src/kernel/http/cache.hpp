@@ -41,6 +41,7 @@ class ResponseCache {
   // Keeps the answer, unless something has changed since `generation`: then its data may be of before.
   void store(const std::string& key, const std::string& under, CachedAnswer answer, std::uint64_t generation);
   void invalidate(const std::string& under);
+  void invalidate_all();
   std::size_t size() const;  // bytes
 
  private:

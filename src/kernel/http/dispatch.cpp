@@ -82,10 +82,18 @@ Response response_of(const Problem& problem, std::string_view instance, std::str
 }
 
 void Server::dispatch(std::shared_ptr<Exchange> exchange) {
+  if (exchange->route->options.stage == Stage::begins && !admission_.admits()) return refuse(exchange, "The shop has more to do than it can at the moment. Try again.");
   auto* workers = exchange->workers;
   Job job = [this, exchange] { run(exchange); };
-  if (!workers->submit(std::move(job)))
-    complete(exchange, response_of(Problem::unavailable("overloaded", "Too many requests are waiting. Try again."), exchange->request.target, exchange->request.call.request_id));
+  if (!workers->submit(std::move(job))) refuse(exchange, "Too many requests are waiting. Try again.");
+}
+
+// Those who are told to come again do not all come at once.
+void Server::refuse(const std::shared_ptr<Exchange>& exchange, std::string detail) {
+  constexpr int retry_after_s_max = 3;
+  auto problem = Problem::unavailable("overloaded", std::move(detail));
+  problem.retry_after_s = 1 + static_cast<int>(refused_.fetch_add(1, std::memory_order_relaxed) % retry_after_s_max);
+  complete(exchange, response_of(problem, exchange->request.target, exchange->request.call.request_id));
 }
 
 Outcome rendered(const Request& request, const std::function<Outcome()>& run) {
@@ -175,8 +183,7 @@ void Server::finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome) 
       auto next = std::move(exchange->finish);
       finish(exchange, rendered(exchange->request, [&] { return next(); }));
     };
-    if (!exchange->workers->submit(std::move(job)))
-      complete(exchange, response_of(Problem::unavailable("overloaded", "Too many requests are waiting. Ask again with the same Idempotency-Key."), exchange->request.target, exchange->request.call.request_id));
+    if (!exchange->workers->submit(std::move(job))) refuse(exchange, "Too many requests are waiting. Ask again with the same Idempotency-Key.");
   };
   asio::post(exchange->io, [exchange, resume, limit = deferred.seconds_max] {
     if (exchange->finished) return;

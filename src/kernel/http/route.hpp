@@ -23,9 +23,13 @@ inline Access internal() { return {Access::Kind::internal, {}}; }  // a module i
 
 enum class Idempotency { none, accepted, required };
 
+// Where a request stands on a shopper's way to an order, which takes several.
+enum class Stage { none, begins, goes_on };
+
 struct Options {
   Idempotency idempotency = Idempotency::accepted;  // for POST and PATCH; `none` where a secret goes in or out
   std::size_t body_size_max = 1024 * 1024;
+  Stage stage = Stage::none;
 };
 
 // --- what a route's function takes and returns ----------------------------------------------------------------------

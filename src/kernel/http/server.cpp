@@ -121,6 +121,9 @@ void Server::bind_and_run() {
     route_metrics_[route.get()] = make_metrics(fmt::format("{} {}", name_of(route->method), route->pattern));
     if (!workers_.contains(route->module)) workers_.emplace(route->module, std::make_unique<Workers>(route->module, options_.workers_per_module, options_.queue_per_module));
   }
+  std::set<std::string> on_the_way;
+  for (const auto& route : routes_.all())
+    if (route->options.stage != Stage::none && on_the_way.insert(route->module).second) admission_.watch(*workers_.find(route->module)->second);
 
   const auto endpoint = endpoint_of(options_.listen);
   for (std::size_t i = 0; i < options_.io_threads; ++i) {

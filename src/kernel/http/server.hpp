@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "kernel/http/admission.hpp"
 #include "kernel/http/cache.hpp"
 #include "kernel/http/client_address.hpp"
 #include "kernel/http/route.hpp"
@@ -67,6 +68,7 @@ class Server {
   void dispatch(std::shared_ptr<Exchange> exchange);
   void run(const std::shared_ptr<Exchange>& exchange);
   void finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome);
+  void refuse(const std::shared_ptr<Exchange>& exchange, std::string detail);
   void complete(const std::shared_ptr<Exchange>& exchange, Response response);
   Response answer_itself(const Request& request, bool& handled);
   struct Seen {
@@ -97,6 +99,8 @@ class Server {
   std::atomic<std::size_t> connections_ = 0;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::map<std::string, std::unique_ptr<Workers>, std::less<>> workers_;
+  Admission admission_;
+  std::atomic<unsigned> refused_ = 0;
   struct RouteMetrics {
     Metrics::Histogram seconds;
     std::array<Metrics::Counter, 6> by_class;  // 1xx to 5xx by first digit

@@ -84,7 +84,8 @@ T from_value(const Value& value, Mode mode) {
 }
 template <class T>
 T from_text(std::string_view text, Mode mode) {
-  return from_value<T>(parse(text), mode);
+  const Document document(text);
+  return from_value<T>(document.value(), mode);
 }
 template <class T>
 Object schema_of(Schemas& schemas) {

@@ -1,5 +1,6 @@
 #include "kernel/json/parse.hpp"
 
+#include <memory_resource>
 #include <set>
 #include <vector>
 
@@ -23,7 +24,9 @@ struct Handler {
 
   bj::value_stack stack;
   std::string key;
-  std::vector<std::set<std::string, std::less<>>> open_keys;
+  std::byte first[2048];
+  std::pmr::monotonic_buffer_resource memory{first, sizeof first};
+  std::pmr::vector<std::pmr::set<std::pmr::string>> open_keys{&memory};
   std::string duplicate;  // may be the empty key, hence the flag
   bool found_duplicate = false;
 
@@ -51,7 +54,7 @@ struct Handler {
   bool on_key(bj::string_view part, std::size_t, bj::error_code& error) {
     key += part;
     stack.push_key(part);
-    if (!open_keys.back().insert(key).second) {
+    if (!open_keys.back().emplace(key).second) {
       duplicate = key;
       found_duplicate = true;
       error = bj::error::syntax;

@@ -64,6 +64,11 @@ Timestamp SystemClock::now() const {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count() + failpoint::clock_offset_ms.load(std::memory_order_relaxed);
 }
 
+Timestamp SystemClock::steady_ms() const {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
 std::string format_time(Timestamp time) {
   using namespace std::chrono;
   const sys_time<milliseconds> point{milliseconds{std::clamp(time, first_ms, last_ms)}};

@@ -11,17 +11,21 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Timestamp now() const = 0;
+  // Milliseconds since some moment, which never go back: for waiting, which must not follow from what a clock is set to.
+  virtual Timestamp steady_ms() const = 0;
 };
 
 class SystemClock final : public Clock {
  public:
   Timestamp now() const override;
+  Timestamp steady_ms() const override;
 };
 
 class ManualClock final : public Clock {
  public:
   explicit ManualClock(Timestamp start = 1'767'225'600'000) : now_(start) {}  // 2026-01-01
   Timestamp now() const override { return now_; }
+  Timestamp steady_ms() const override { return now_; }
   void advance(Timestamp ms) { now_ += ms; }
 
  private:

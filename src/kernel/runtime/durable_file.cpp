@@ -60,8 +60,12 @@ void write_durably(const std::filesystem::path& path, std::string_view content) 
     file.write(content);
     file.sync();
   }
-  std::filesystem::rename(beside, path);
-  Descriptor(path.parent_path(), O_RDONLY | O_DIRECTORY).sync();
+  rename_durably(beside, path);
+}
+
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+  std::filesystem::rename(from, to);
+  Descriptor(to.parent_path(), O_RDONLY | O_DIRECTORY).sync();
 }
 
 std::string read_file(const std::filesystem::path& path) {

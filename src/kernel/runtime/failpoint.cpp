@@ -32,6 +32,13 @@ struct Counts {
   std::int64_t acted = 0;
 };
 
+void end_process() {
+  ::kill(::getpid(), SIGKILL);
+  ::pause();
+}
+
+std::function<void()> crash = end_process;
+std::function<void(std::int64_t)> delay = [](std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); };
 std::mutex mutex;
 std::vector<Armed> all;
 std::map<std::string, Counts, std::less<>> counted;
@@ -87,6 +94,11 @@ void arm(std::string_view text) {
   is_any_armed = !all.empty();
 }
 
+void imitate(std::function<void()> crash_as, std::function<void(std::int64_t)> delay_as) {
+  crash = std::move(crash_as);
+  delay = std::move(delay_as);
+}
+
 void act(std::string_view name, std::string_view scope) {
   std::optional<Armed> found;
   {
@@ -104,10 +116,10 @@ void act(std::string_view name, std::string_view scope) {
   }
   if (!found) return;
   switch (found->mode) {
-    case Mode::crash: ::kill(::getpid(), SIGKILL); ::pause(); break;
+    case Mode::crash: crash(); break;
     case Mode::error: throw std::runtime_error(fmt::format("the failpoint {} was reached", name));
     case Mode::unavailable: throw Problem::unavailable("failpoint", fmt::format("The failpoint {} was reached. Try again.", name));
-    case Mode::delay: std::this_thread::sleep_for(std::chrono::milliseconds(found->ms)); break;
+    case Mode::delay: delay(found->ms); break;
     case Mode::jump:
     case Mode::on: break;
   }

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,6 +107,10 @@ BOOST_DESCRIBE_STRUCT(Reached, (), (name, reached, acted))
 // by `;`. It acts after N others that reached it (0), so many times (once; delay, jump and on: always); `ms` is how long a delay
 // is and how far a jump. Throws Problem 422 `bad_failpoint` that says what is not understood.
 void arm(std::string_view text);
+
+// What a crash and a delay are from now on: for simulations, in which neither a process ends nor time passes by itself. A
+// crash then throws something that is no std::exception, so that nobody takes it for a failure to go on from.
+void imitate(std::function<void()> crash, std::function<void(std::int64_t ms)> delay);
 std::vector<Reached> counts();
 
 }  // namespace polyshop::failpoint

@@ -14,7 +14,6 @@ namespace polyshop {
 
 Workers::Workers(std::string name, std::size_t threads_max, std::size_t queue_max)
     : name_(std::move(name)), threads_max_(threads_max), queue_max_(queue_max) {
-  if (threads_max_ == 0) die(fmt::format("the pool {} has no threads", name_));
   threads_.reserve(threads_max_);
 }
 
@@ -38,9 +37,21 @@ bool Workers::submit(Job&& job) {
         if (threads_.empty()) return false;
       }
     }
-    queue_.push_back(std::move(job));
+    queue_.push_back({std::move(job), std::chrono::steady_clock::now()});
   }
   work_.notify_one();
+  return true;
+}
+
+bool Workers::run_one() {
+  Job job;
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.empty()) return false;
+    job = std::move(queue_.front().job);
+    queue_.pop_front();
+  }
+  job();
   return true;
 }
 
@@ -63,13 +74,18 @@ std::size_t Workers::queued() const {
   return queue_.size();
 }
 
+std::chrono::nanoseconds Workers::waited() const {
+  const std::lock_guard lock(mutex_);
+  return queue_.empty() ? std::chrono::nanoseconds(0) : std::chrono::steady_clock::now() - queue_.front().since;
+}
+
 void Workers::run() {
   pthread_setname_np(pthread_self(), name_.substr(0, 15).c_str());
   std::unique_lock lock(mutex_);
   while (true) {
     work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
     if (queue_.empty()) return;
-    Job job = std::move(queue_.front());
+    Job job = std::move(queue_.front().job);
     queue_.pop_front();
     --idle_;
     lock.unlock();

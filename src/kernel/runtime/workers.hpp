@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -14,7 +15,8 @@ namespace polyshop {
 using Job = std::move_only_function<void()>;
 
 // A bounded pool of threads for plain, blocking work. Threads are started when work comes and none is idle, up to the
-// limit, so that a module that does nothing costs nothing. A job must not throw.
+// limit, so that a module that does nothing costs nothing. A job must not throw. A pool of no threads keeps what it is given for
+// whoever calls run_one(), and drops what is left when it stops: for simulations.
 class Workers {
  public:
   Workers(std::string name, std::size_t threads_max, std::size_t queue_max);
@@ -24,18 +26,26 @@ class Workers {
 
   // False where the queue is full or the pool is stopping: answer 503. The job is then untouched.
   bool submit(Job&& job);
+  // Without threads: does what is first in the queue, on this thread, and lets through what it throws. False where there is nothing.
+  bool run_one();
   // Takes no more work, finishes what is queued, joins. Not from one of its own threads.
   void stop();
   std::size_t queued() const;
+  // For how long the job that is next has been waiting; nothing where none waits.
+  std::chrono::nanoseconds waited() const;
 
  private:
+  struct Queued {
+    Job job;
+    std::chrono::steady_clock::time_point since;
+  };
   void run();
   const std::string name_;  // the threads' name, at most 15 characters of it
   const std::size_t threads_max_;
   const std::size_t queue_max_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  std::deque<Job> queue_;
+  std::deque<Queued> queue_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
   bool stopping_ = false;

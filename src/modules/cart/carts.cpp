@@ -117,6 +117,17 @@ std::map<std::string, std::int64_t> Carts::unit_prices(const Call& call, Currenc
   return prices;
 }
 
+// Whether there is enough is decided when the order reserves it; of what is gone nobody need begin to buy.
+Problem Carts::sold_out_of(const Call& call, const std::vector<NewLine>& lines, bool is_single) {
+  inventory::GetAvailability wanted;
+  for (const auto& line : lines) wanted.skus.push_back(line.sku);
+  auto sold_out = Problem::conflict("sold_out", "Some of these are sold out; see errors.");
+  const auto all = others_.inventory.get_availability(call, wanted);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i].available == 0) sold_out.errors.push_back({is_single ? "/sku" : fmt::format("/lines/{}/sku", i), "sold_out", fmt::format("{} is sold out.", all[i].sku)});
+  return sold_out;
+}
+
 Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& wanted) {
   std::vector<NewLine> lines = wanted.lines.value_or(std::vector<NewLine>{});
   const bool is_single = wanted.sku.has_value();
@@ -134,8 +145,11 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
       unknown.errors.push_back({is_single ? "/sku" : fmt::format("/lines/{}/sku", i), "unknown_sku", fmt::format("{} is not for sale.", lines[i].sku.str())});
   }
   if (!unknown.errors.empty()) throw unknown;
+  const auto sold_out = sold_out_of(call, lines, is_single);
   const auto prices = unit_prices(call, content.cart.currency, skus);
   return write(call, key, [&](Tx& tx, store::CartRow&) {
+    // Only here: an addition that is repeated under its key answers as it did.
+    if (!sold_out.errors.empty()) throw sold_out;
     auto present = store::list_lines(tx, key.id);
     auto position = present.empty() ? 0 : present.back().position + 1;
     for (std::size_t i = 0; i < lines.size(); ++i) {

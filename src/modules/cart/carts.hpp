@@ -98,6 +98,7 @@ class Carts {
   Cart write(const Call& call, const CartKey& key, const std::function<void(Tx&, store::CartRow&)>& change);
   Cart view(const Call& call, const Content& content);
   std::map<std::string, catalog::SellableVariant> variants_of(const Call& call, const std::vector<std::string>& skus);
+  Problem sold_out_of(const Call& call, const std::vector<NewLine>& lines, bool is_single);  // without errors where all are there
   std::map<std::string, std::int64_t> unit_prices(const Call& call, Currency currency, const std::vector<std::string>& skus);
 
   bus::Node& node_;

@@ -19,13 +19,14 @@ void add_routes(ModuleRoutes routes, Carts& carts) {
                 if (!made.token.empty()) response.fields.emplace_back("Cart-Token", made.token);
                 return outcome;
               },
-              {Idempotency::none});
+              {.idempotency = Idempotency::none, .stage = Stage::begins});
   routes.get("/v1/store/carts/{id}", "Read a cart, priced as of now", everyone(),
              [&](const Call& call, const Request& request, const Path<CartId>& path) { return carts.get(call, key_of(request, path.get())); });
   routes.patch("/v1/store/carts/{id}", "Set e-mail address, addresses, currency or language", everyone(),
                [&](const Call& call, const Request& request, const Path<CartId>& path, const MaybeMatch& match, const Body<ChangeCart>& change) { return carts.change(call, key_of(request, path.get(), match), change); });
   routes.post("/v1/store/carts/{id}/lines", "Add one line or several", everyone(),
-              [&](const Call& call, const Request& request, const Path<CartId>& path, const MaybeMatch& match, const Body<AddLines>& wanted) { return carts.add_lines(call, key_of(request, path.get(), match), wanted); });
+              [&](const Call& call, const Request& request, const Path<CartId>& path, const MaybeMatch& match, const Body<AddLines>& wanted) { return carts.add_lines(call, key_of(request, path.get(), match), wanted); },
+              {.stage = Stage::goes_on});
   routes.patch("/v1/store/carts/{id}/lines/{line_id}", "Change a line's quantity; 0 removes it", everyone(),
                [&](const Call& call, const Request& request, const Path<CartId, LineId>& path, const MaybeMatch& match, const Body<ChangeLine>& change) {
                  return carts.change_line(call, key_of(request, path.get<0>(), match), path.get<1>(), change.quantity);

@@ -20,8 +20,10 @@ struct CheckoutState {
   Money total;
   std::string action_url;  // where the shopper has to go before the payment goes on
   std::string number;
+  std::optional<std::int64_t> version;  // of the order, once it is placed
+  std::optional<Timestamp> placed_ms;
 };
-BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number))
+BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number, version, placed_ms))
 
 struct Action {
   std::string type = "redirect";
@@ -187,6 +189,8 @@ bus::SagaDefinition Checkout::definition() {
     store::set_placed(tx, state.order_id, state.number);
     store::insert_history(tx, state.order_id, *version, OrderState::placed, "", "checkout");
     tx.publish(OrderPlaced{state.order_id, state.number, state.total, *version});
+    state.version = version;
+    state.placed_ms = tx.now();
   });
   return checkout;
 }
@@ -196,15 +200,16 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
   bool is_replayed = false;
   auto keyed = call;
   keyed.replayed = &is_replayed;
-  const auto before = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id); });
   std::optional<Order> fresh;
-  if (!before && cart.state == cart::CartState::open) {
-    if (!cart.requirements.empty()) throw missing(cart.requirements);
+  if (cart.state == cart::CartState::open) {
     try {
+      if (!cart.requirements.empty()) throw missing(cart.requirements);
+      cart::check_nothing_is_gone(cart);
       fresh = order_of(call, cart, usable_payment(others_.payment.list_of_cart(call.unkeyed(), {id}), cart));
     } catch (const Problem&) {
-      // A key that was used before answers as it did; the session it used is no longer usable.
-      if (!node_.db.is_stored(call)) throw;
+      // Who asks again is answered as before, though the session that was used is no longer usable.
+      const bool is_living = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id).has_value(); });
+      if (!is_living && !node_.db.is_stored(call)) throw;
     }
   }
   std::optional<bus::Saga> started;
@@ -212,14 +217,31 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
     started.reset();
     if (const auto living = store::find_living_of_cart(tx, id)) return Claim{living->order.id, living->saga_id};
     if (!fresh) throw Problem::conflict("cart_completed", "The cart was completed and its order has been cancelled since. Start a new cart.");
-    started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", ""}));
+    started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", "", {}, {}}));
     if (!store::insert_order(tx, *fresh, started->id)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
     store::insert_history(tx, fresh->id, 1, OrderState::pending, "", "checkout");
     return Claim{fresh->id, started->id};
   });
-  const bool is_ours = started.has_value() && !is_replayed;
   const auto give_up = call.deadline - std::chrono::seconds(2);
-  return answer(call, claim, is_ours ? node_.sagas.drive(std::move(*started)) : node_.sagas.find(claim.saga_id), is_ours, is_replayed, give_up);
+  if (is_replayed || !started) return answer(call, claim, node_.sagas.find(claim.saga_id), false, is_replayed, give_up);
+  const auto driven = node_.sagas.drive(std::move(*started));
+  if (!driven || driven->state != bus::SagaState::done) return answer(call, claim, driven, true, false, give_up);
+  // Nothing has to be read again: this is the order that was written, and what has become of it.
+  const auto state = json::from_text<CheckoutState>(driven->data, json::Mode::lenient);
+  fresh->state = OrderState::placed;
+  fresh->number = state.number;
+  fresh->version = state.version.value();
+  fresh->placed_ms = state.placed_ms;
+  return shown(*fresh, 201);
+}
+
+http::Response Checkout::shown(const Order& order, int status) {
+  http::Response response;
+  response.status = status;
+  response.fields.emplace_back("ETag", http::etag_of(order.version));
+  response.fields.emplace_back("Location", "/v1/store/orders/" + order.id.str());
+  response.body = json::to_text(order);
+  return response;
 }
 
 http::Outcome Checkout::answer(const Call& call, const Claim& claim, const std::optional<bus::Saga>& found, bool is_ours, bool is_replayed, Deadline give_up) {
@@ -230,12 +252,7 @@ http::Outcome Checkout::answer(const Call& call, const Claim& claim, const std::
   // The order has its checkout behind it where another saga is its latest, or where it is gone: it ended long ago.
   if (!found || found->kind != kind || found->state == bus::SagaState::done) {
     const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, claim.order_id); });
-    http::Response response;
-    response.status = is_ours || is_replayed ? 201 : 200;
-    response.fields.emplace_back("ETag", http::etag_of(stored->order.version));
-    response.fields.emplace_back("Location", "/v1/store/orders/" + claim.order_id.str());
-    response.body = json::to_text(stored->order);
-    return replayed(std::move(response));
+    return replayed(shown(stored->order, is_ours || is_replayed ? 201 : 200));
   }
   const auto& saga = *found;
   if (saga.state == bus::SagaState::compensated) {

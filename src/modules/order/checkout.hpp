@@ -43,6 +43,7 @@ class Checkout {
   http::Outcome complete(const Call& call, const cart::CartId& cart, const std::string& token);
 
  private:
+  static http::Response shown(const Order& order, int status);
   http::Outcome answer(const Call& call, const Claim& claim, const std::optional<bus::Saga>& found, bool is_ours, bool is_replayed, Deadline give_up);
   bus::SagaDefinition definition();
 

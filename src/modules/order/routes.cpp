@@ -9,7 +9,8 @@ void add_routes(http::ModuleRoutes routes, Checkout& checkout, Orders& orders) {
   const Options keyed{Idempotency::required};
 
   routes.post("/v1/store/carts/{id}/complete", "Turn a cart into an order", everyone(),
-              [&](const Call& call, const Request& request, const Path<cart::CartId>& path) { return checkout.complete(call, path.get(), std::string(request.field("Cart-Token"))); }, keyed);
+              [&](const Call& call, const Request& request, const Path<cart::CartId>& path) { return checkout.complete(call, path.get(), std::string(request.field("Cart-Token"))); },
+              {.idempotency = Idempotency::required, .stage = Stage::goes_on});
   routes.get("/v1/store/orders", "List my orders, the latest first", http::customer(), [&](const Call& call, const Params<ListOwnOrders>& wanted) { return orders.list_own(call, wanted); });
   routes.get("/v1/store/orders/{id}", "Read an order: a customer their own, a guest with the Cart-Token", everyone(),
              [&](const Call& call, const Request& request, const Path<OrderId>& path) { return orders.get_own(call, path.get(), std::string(request.field("Cart-Token"))); });

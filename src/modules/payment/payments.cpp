@@ -83,12 +83,15 @@ PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entr
 // how the payment stands then.
 Payment Payments::change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of) {
   std::string asked;
+  std::optional<Pending> pending;
   const auto row = node_.db.write(call.unkeyed(), [&](Tx& tx) {
     asked.clear();
-    return change(tx, id, entry, next_of, &asked);
+    auto next = change(tx, id, entry, next_of, &asked);
+    if (!asked.empty()) pending = find_pending(tx, asked);
+    return next;
   });
   if (asked.empty()) return payment_of(row);
-  node_.effects.perform("payment.call", asked, asked);
+  node_.effects.perform("payment.call", asked, asked, [&](const Call&, bus::Effects::Done done) { ask_provider(*pending, false, std::move(done)); });
   return get(call, id);
 }
 
@@ -176,16 +179,20 @@ std::optional<Payments::Pending> Payments::find_pending(Tx& tx, const std::strin
 // Carries an operation to its provider. After a time-out the provider is asked what became of it; it is only called again, with the
 // same key, where it says that it did nothing: the first call may still be on its way.
 void Payments::call_provider(const Call& call, const std::string& key, bool ask_first, bus::Effects::Done done) {
-  using bus::EffectResult;
   const auto pending = node_.db.read(call, [&](Tx& tx) { return find_pending(tx, key); });
-  if (!pending) return done({EffectResult::Kind::done, "", 0});  // a notice was faster
-  const auto found = providers_.find(pending->provider);
+  if (!pending) return done({bus::EffectResult::Kind::done, "", 0});  // a notice was faster
+  ask_provider(*pending, ask_first, std::move(done));
+}
+
+void Payments::ask_provider(const Pending& pending, bool ask_first, bus::Effects::Done done) {
+  using bus::EffectResult;
+  const auto found = providers_.find(pending.provider);
   if (found == providers_.end()) {
-    log::error("a payment's provider is not there any more", {{"provider", pending->provider}, {"operation", key}});
+    log::error("a payment's provider is not there any more", {{"provider", pending.provider}, {"operation", pending.call.key}});
     return done({EffectResult::Kind::again, "the provider is not there", 0});
   }
   auto& provider = *found->second;
-  const auto start = [&provider, operation = pending->operation, request = pending->call](Provider::Done answered) {
+  const auto start = [&provider, operation = pending.operation, request = pending.call](Provider::Done answered) {
     switch (operation) {
       case Operation::authorize: return provider.authorize(request, std::move(answered));
       case Operation::capture: return provider.capture(request, std::move(answered));
@@ -194,12 +201,12 @@ void Payments::call_provider(const Call& call, const std::string& key, bool ask_
     }
   };
   if (!ask_first) return start([done = std::move(done)](Answer answer) mutable { done({EffectResult::Kind::done, json::to_text(answer), 0}); });
-  const auto settle = [waits_for_shopper = pending->waits_for_shopper](bus::Effects::Done& finished, const Answer& answer) {
+  const auto settle = [waits_for_shopper = pending.waits_for_shopper](bus::Effects::Done& finished, const Answer& answer) {
     if (answer.verdict == Verdict::unknown || answer.verdict == Verdict::nothing) return finished({EffectResult::Kind::again, "the provider does not answer", 0});
     if (answer.verdict == Verdict::requires_action && waits_for_shopper) return finished({EffectResult::Kind::again, "the shopper has not acted", ask_after_action_ms});
     finished({EffectResult::Kind::done, json::to_text(answer), 0});
   };
-  provider.ask(key, [start, settle, done = std::move(done)](Answer answer) mutable {
+  provider.ask(pending.call.key, [start, settle, done = std::move(done)](Answer answer) mutable {
     if (answer.verdict != Verdict::nothing) return settle(done, answer);
     start([settle, done = std::move(done)](Answer second) mutable { settle(done, second); });
   });

@@ -82,6 +82,7 @@ class Payments {
 
   std::optional<Pending> find_pending(Tx& tx, const std::string& key);
   void call_provider(const Call& call, const std::string& key, bool ask_first, bus::Effects::Done done);
+  void ask_provider(const Pending& pending, bool ask_first, bus::Effects::Done done);
 
   bus::Node& node_;
   const cart::Facade cart_;

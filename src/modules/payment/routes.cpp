@@ -65,7 +65,7 @@ void add_routes(http::ModuleRoutes routes, Payments& payments) {
       [&payments, cart_token](const Call& call, const Path<cart::CartId>& path, const Request& request, const Body<WithoutCardNumbers<OpenSession>>& wanted) {
         return Created<Payment>{payments.open_session(call, path.get(), cart_token(request), wanted), "/v1/store/carts/" + path.get().str() + "/payment-sessions"};
       },
-      {Idempotency::required});
+      {.idempotency = Idempotency::required, .stage = Stage::goes_on});
 
   routes.post(
       "/v1/hooks/{provider}", "Take a notice of a payment provider", everyone(),

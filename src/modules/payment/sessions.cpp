@@ -47,6 +47,7 @@ Payment Payments::open_session(const Call& call, const cart::CartId& id, const s
     // In here, so that a repetition answers what the first did even when the cart has gone on since.
     if (cart.state != cart::CartState::open) throw Problem::conflict("cart_completed", "The cart has been completed; there is nothing left to pay.");
     check_has_total(cart);
+    cart::check_nothing_is_gone(cart);
     if (store::count_of_cart(tx, id) >= limits_.sessions_of_cart_max)
       throw Problem::conflict("too_many_sessions", fmt::format("A cart has at most {} payment sessions; pay with one of those it has, or start a new cart.", limits_.sessions_of_cart_max));
     store::insert_payment(tx, row);

@@ -5,7 +5,7 @@
 namespace polyshop::search {
 namespace {
 
-constexpr std::int64_t batch_max = 20;      // rendered in a transaction: some milliseconds
+constexpr std::size_t batch_max = 20;      // rendered in a transaction: some milliseconds
 constexpr std::size_t waiting_max = 10'000;  // requests whose time is up are not taken out of the list one by one
 
 template <class Texts>
@@ -83,19 +83,57 @@ void Documents::apply(Tx& tx, const inventory::AvailabilityChanged& changed) {
   if (const auto product = store::put_band(tx, changed.sku, changed.band, changed.version)) store::mark_stale(tx, *product);
 }
 
-void Documents::render_marked(const Call& call) {
-  const auto is_marked = [&] { return node_.db.read(call, [](Tx& tx) { return store::is_any_stale(tx); }); };
-  if (is_marked())
-    while (node_.db.write(call, [this](Tx& tx) {
-      const auto taken = store::take_stale(tx, batch_max);
-      const auto languages = store::list_languages(tx);  // after the marks: a new language marks, and would be missed
-      for (const auto& id : taken) {
-        render_product(tx, id, languages);
-        tx.after_commit([this, id] { cache_.invalidate(id.str()); });
-      }
-      if (!taken.empty()) invalidate_lists(tx);
-      return !taken.empty();
-    })) {}
+void Documents::forget_answers() {
+  cache_.invalidate_all();
+  progress_.announce();
+}
+
+void Documents::load(const Call& call, Database& into, const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory, const bus::Rebuild::OnLoaded& loaded) {
+  // A few in a transaction, as events would be.
+  const auto put = [&](std::string_view what, const auto& items, const auto& change_of) {
+    for (std::size_t start = 0; start < items.size(); start += batch_max) {
+      const auto end = std::min(items.size(), start + batch_max);
+      into.write(call, [&](Tx& tx) {
+        for (std::size_t i = start; i < end; ++i) apply(tx, change_of(items[i]));
+      });
+    }
+    loaded(what, std::ssize(items));
+  };
+  put("categories", catalog.list_categories(call, {}), [](const auto& category) { return catalog::CategoryChanged{category, category.version}; });
+  catalog::ExportProducts products;
+  for (auto page = catalog.export_products(call, products); !page.empty(); page = catalog.export_products(call, products)) {
+    put("products", page, [](const auto& product) { return catalog::ProductChanged{product, product.version}; });
+    products.after = page.back().id;
+  }
+  pricing::ExportPrices prices;
+  for (auto page = pricing.export_prices(call, prices); !page.empty(); page = pricing.export_prices(call, prices)) {
+    put("prices", page, [](const auto& of) { return pricing::PricesChanged{of.sku, of.prices, of.version}; });
+    prices.after = page.back().sku;
+  }
+  inventory::ExportBands bands;
+  for (auto page = inventory.export_bands(call, bands); !page.empty(); page = inventory.export_bands(call, bands)) {
+    put("availability", page, [](const auto& of) { return inventory::AvailabilityChanged{of.sku, of.band, of.version}; });
+    bands.after = page.back().sku;
+  }
+  while (const auto rendered = render_some(call, into)) loaded("documents", static_cast<std::int64_t>(rendered));
+}
+
+std::size_t Documents::render_some(const Call& call, Database& in) {
+  return in.write(call, [this](Tx& tx) {
+    const auto taken = store::take_stale(tx, batch_max);
+    const auto languages = store::list_languages(tx);  // after the marks: a new language marks, and would be missed
+    for (const auto& id : taken) {
+      render_product(tx, id, languages);
+      tx.after_commit([this, id] { cache_.invalidate(id.str()); });
+    }
+    if (!taken.empty()) invalidate_lists(tx);
+    return taken.size();
+  });
+}
+
+void Documents::render_marked(const Call& call, Database& in) {
+  if (in.read(call, [](Tx& tx) { return store::is_any_stale(tx); }))
+    while (render_some(call, in) > 0) {}
   progress_.announce();
 }
 

@@ -39,7 +39,12 @@ class Documents {
   void apply(Tx& tx, const pricing::PricesChanged& changed);
   void apply(Tx& tx, const inventory::AvailabilityChanged& changed);
 
-  void render_marked(const Call& call);  // until none is left
+  void render_marked(const Call& call) { render_marked(call, node_.db); }  // until none is left
+  void render_marked(const Call& call, Database& in);
+  std::size_t render_some(const Call& call, Database& in);  // of those that are marked; 0: none is left
+  void forget_answers();  // everything may be another than it was
+  // Fills an empty database from what the sources export.
+  void load(const Call& call, Database& into, const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory, const bus::Rebuild::OnLoaded& loaded);
   Progress& progress() { return progress_; }
 
   // Compares everything with its sources, a page at a time. What is on its way is waited for, as long as something comes.

@@ -22,6 +22,15 @@ Module::Module(Platform& platform, bus::Node& catalog, bus::Node& pricing, bus::
   add_routes(node_.routes(), storefront_, documents_.progress());
 }
 
+void Module::rebuilds_from(const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory) {
+  bus::Rebuild::Plan plan;
+  plan.load = [this, catalog = node_.use(catalog, "catalog"), pricing = node_.use(pricing, "pricing"), inventory = node_.use(inventory, "inventory")](
+                  const Call& call, Database& into, const bus::Rebuild::OnLoaded& loaded) { documents_.load(call, into, catalog, pricing, inventory, loaded); };
+  plan.settle = [this](const Call& call, Database& into) { documents_.render_marked(call, into); };
+  plan.replaced = [this] { documents_.forget_answers(); };
+  node_.rebuilds(std::move(plan));
+}
+
 // A subscription goes on where this fails: the marks stay, and the job tries again.
 void Module::render_marked(const Call& call) {
   try {

@@ -10,6 +10,8 @@ class Module {
  public:
   Module(Platform& platform, bus::Node& catalog, bus::Node& pricing, bus::Node& inventory);
   bus::Node& node() { return node_; }
+  // From where the whole of it can be made anew.
+  void rebuilds_from(const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory);
 
   // Whether the documents are what their sources say, check by check. Changes nothing but what was due anyway.
   std::vector<AuditFinding> audit(const Call& call, const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory) {

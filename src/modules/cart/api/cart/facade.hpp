@@ -71,6 +71,15 @@ struct Cart {
 };
 BOOST_DESCRIBE_STRUCT(Cart, (), (id, state, customer_id, channel, language, currency, email, shipping_address, billing_address, lines, delivery, totals, rounding, requirements, warnings, trace, version, expires_ms))
 
+// Throws Problem 409 `sold_out` where there is nothing left of a line's article: nobody need go on with such a cart. Whether there is
+// enough of the others is decided when the order reserves them.
+inline void check_nothing_is_gone(const Cart& cart) {
+  auto sold_out = Problem::conflict("sold_out", "Some of this is sold out. Remove these lines.");
+  for (const auto& warning : cart.warnings)
+    if (warning.code == "sold_out") sold_out.errors.push_back({warning.pointer.substr(0, warning.pointer.rfind('/')), "sold_out", warning.detail});
+  if (!sold_out.errors.empty()) throw sold_out;
+}
+
 struct GetCart {
   CartId id;
   std::string token;  // of a guest's cart; a customer's is opened by the call's actor

@@ -82,8 +82,8 @@ struct ExportPayments {
 };
 BOOST_DESCRIBE_STRUCT(ExportPayments, (), (after, limit))
 
-// authorize, capture, voiding and refund answer at once, with the state before the provider has answered (authorizing, capturing, ...)
-// unless it is already settled; payment.payment_changed.v1 tells the rest. Repeated, they answer how it stands now.
+// authorize, capture, voiding and refund wait for nobody: where the provider does not answer at once they answer the state before it
+// has (authorizing, capturing, ...), and payment.payment_changed.v1 tells the rest. Repeated, they answer how it stands now.
 struct Facade {
   Query<OfCart, std::vector<Payment>> list_of_cart;  // the latest first
   Query<OfPayment, Payment> get_payment;
