@@ -20,7 +20,9 @@ class Listener {
   void check(const Ledger& ledger, live::Report& report) const;
 
  private:
-  std::atomic<int> count_ = 0;
+  int count_ = 0;  // of messages; of the receiver's thread alone
+  mutable std::mutex mutex_;
+  std::vector<live::Receiver::Message> taken_;
   std::string secret_;
   live::Receiver receiver_;
 };

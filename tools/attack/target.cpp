@@ -96,6 +96,7 @@ void Target::crash() {
 bool Target::has_ended(std::chrono::milliseconds within) { return shop_.wait(within).has_value(); }
 
 std::map<std::string, std::int64_t> Target::ask_failpoints(const std::string& body) {
+  if (const auto ended = status()) throw Problem(500, "ended", fmt::format("The shop ended with {}; its log ends with\n{}", *ended, shop_.end_of_log()));
   const auto answer = http::Client(options_.data / "control.sock").send(http::Method::post, "/internal/failpoints", body);
   if (answer.status != 200) throw Problem(500, "unexpected_answer", fmt::format("The shop refuses to arm failpoints: {}", answer.body));
   std::map<std::string, std::int64_t> counts;
