@@ -1,11 +1,10 @@
 -- What the sources last said, a row for each aggregate. An event that is older than the version here changes nothing.
 
--- The products of the catalog: the whole of a published one, NULL of a draft and of one that was removed. shown_version is
--- the version that the document of the product shows, or does not show because there is none.
+-- The products of the catalog: the whole of a published one, NULL of a draft and of one that was removed. Its document, or that
+-- there is none, is of this version unless search_stale has the product.
 CREATE TABLE search_product (
   id text PRIMARY KEY,
   version bigint NOT NULL,
-  shown_version bigint NOT NULL,
   product text
 );
 CREATE TABLE search_membership (
