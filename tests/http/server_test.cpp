@@ -66,7 +66,7 @@ struct Running {
       Response response;
       response.fields = {{"ETag", "\"e\""}};
       response.body = fmt::format(R"({{"asked":{},"language":"{}"}})", ++asked, call.language);
-      response.cached_under = "counted";
+      response.cached_under = {"counted"};
       return response;
     });
     table.get("/v1/letters", "A list of a letter", everyone(), [](const Call&, const Params<Paging>& wanted) {

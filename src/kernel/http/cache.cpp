@@ -15,9 +15,11 @@ std::shared_ptr<const CachedAnswer> ResponseCache::find(std::string_view key) {
   return entry->answer;
 }
 
-void ResponseCache::store(const std::string& key, const std::string& under, CachedAnswer answer, std::uint64_t generation) {
-  constexpr std::size_t overhead = 400;  // nodes of the list and both maps
-  const auto size = overhead + 2 * key.size() + under.size() + answer.content.size() + answer.fields.size() + answer.body.size();
+void ResponseCache::store(const std::string& key, std::vector<std::string> under, CachedAnswer answer, std::uint64_t generation) {
+  constexpr std::size_t overhead = 240;       // nodes of the list and the map of keys
+  constexpr std::size_t overhead_name = 160;  // of the map of names, and of a set in it
+  auto size = overhead + 2 * key.size() + answer.content.size() + answer.fields.size() + answer.body.size();
+  for (const auto& name : under) size += overhead_name + 2 * name.size();
   if (size > size_max_ / 8) return;  // one answer must not push out all others
   const auto until = max_age_ == Duration::max() ? std::chrono::steady_clock::time_point::max() : std::chrono::steady_clock::now() + max_age_;
   auto kept = std::make_shared<const CachedAnswer>(std::move(answer));
@@ -25,10 +27,10 @@ void ResponseCache::store(const std::string& key, const std::string& under, Cach
   if (generation_.load(std::memory_order_relaxed) != generation) return;
   if (const auto found = by_key_.find(key); found != by_key_.end()) erase(found->second);
   while (size_ + size > size_max_) erase(std::prev(entries_.end()));
-  entries_.push_front({key, under, std::move(kept), until, size});
+  entries_.push_front({key, std::move(under), std::move(kept), until, size});
   const auto entry = entries_.begin();
   by_key_.emplace(entry->key, entry);
-  by_name_[entry->under].insert(entry->key);
+  for (const auto& name : entry->under) by_name_[name].insert(entry->key);
   size_ += size;
 }
 
@@ -52,7 +54,9 @@ void ResponseCache::invalidate_all() {
 }
 
 void ResponseCache::erase(Entries::iterator entry) {
-  if (const auto named = by_name_.find(entry->under); named != by_name_.end()) {
+  for (const auto& name : entry->under) {
+    const auto named = by_name_.find(name);
+    if (named == by_name_.end()) continue;
     named->second.erase(entry->key);
     if (named->second.empty()) by_name_.erase(named);
   }

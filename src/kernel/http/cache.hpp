@@ -10,6 +10,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 namespace polyshop::http {
 
@@ -25,7 +26,7 @@ struct CachedAnswer {
 };
 
 // Finished answers to public GET requests, which an I/O thread sends without asking anybody. A module says with
-// Response::cached_under what an answer depends on, and calls invalidate() with that name after the commit of a change of it.
+// Response::cached_under what an answer depends on, and calls invalidate() with a name after the commit of a change of it.
 // A change that another process made is not heard of, so where there may be others, an answer is kept for max_age at most.
 // Any thread.
 class ResponseCache {
@@ -39,7 +40,7 @@ class ResponseCache {
   std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
   std::shared_ptr<const CachedAnswer> find(std::string_view key);
   // Keeps the answer, unless something has changed since `generation`: then its data may be of before.
-  void store(const std::string& key, const std::string& under, CachedAnswer answer, std::uint64_t generation);
+  void store(const std::string& key, std::vector<std::string> under, CachedAnswer answer, std::uint64_t generation);
   void invalidate(const std::string& under);
   void invalidate_all();
   std::size_t size() const;  // bytes
@@ -47,7 +48,7 @@ class ResponseCache {
  private:
   struct Entry {
     std::string key;
-    std::string under;
+    std::vector<std::string> under;
     std::shared_ptr<const CachedAnswer> answer;
     std::chrono::steady_clock::time_point until;
     std::size_t size;

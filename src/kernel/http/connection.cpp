@@ -85,7 +85,8 @@ struct Connection {
   asio::awaitable<bool> write(std::string_view body) {
     std::array<asio::const_buffer, 2> buffers{asio::buffer(head_text), asio::buffer(body)};
     error_code error;
-    auto written = socket.write_some(buffers, error);
+    // Of a single piece the kernel need not be told where others lie.
+    auto written = body.empty() ? socket.write_some(asio::buffer(head_text), error) : socket.write_some(buffers, error);
     if (!error && written == head_text.size() + body.size()) co_return true;
     if (error && error != asio::error::would_block) co_return false;
     for (auto& part : buffers) {

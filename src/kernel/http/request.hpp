@@ -37,7 +37,7 @@ struct Response {
   std::string body;
   bool close = false;
   std::string next_cursor{};   // of a list that goes on: becomes Link
-  std::string cached_under{};  // not empty: everybody may have this answer to this GET, until ResponseCache::invalidate() of that name
+  std::vector<std::string> cached_under{};  // not empty: everybody may have this answer to this GET, until ResponseCache::invalidate() of a name
 };
 
 // A Problem as an answer: problem+json, with Retry-After and WWW-Authenticate where they belong.

@@ -69,6 +69,14 @@ std::vector<Choice> choices_in(const StoreProduct& shown) {
   return choices;
 }
 
+// Whether all lists have both at the same place that ask for neither prices nor availability.
+bool are_found_alike(const Document& a, const Document& b) {
+  const auto of_head = [](const Head& head) { return std::tie(head.handle, head.created_ms, head.languages, head.words_digest); };
+  const auto of_page = [](const Page& page) { return std::tie(page.language, page.name_key); };
+  const auto of_choice = [](const Choice& choice) { return std::tie(choice.variant, choice.choice, choice.is_first); };
+  return of_head(a.head) == of_head(b.head) && a.placements == b.placements && std::ranges::equal(a.pages, b.pages, {}, of_page, of_page) && std::ranges::equal(a.choices, b.choices, {}, of_choice, of_choice);
+}
+
 }  // namespace
 
 Rendered render(const Sources& sources) {
@@ -95,6 +103,16 @@ Rendered render(const Sources& sources) {
   }
   std::ranges::sort(document.pages, {}, &Page::language);
   return {std::move(document), std::move(words)};
+}
+
+std::vector<std::string> concerned_by_change(const ProductId& id, const Document* before, const Document* after) {
+  if (!before || !after) return before == after ? std::vector<std::string>{} : std::vector{id.str(), std::string(lists_name)};
+  std::vector<std::string> names;
+  if (before->pages != after->pages) names.push_back(id.str());
+  if (!are_found_alike(*before, *after)) names.emplace_back(lists_name);
+  if (before->prices != after->prices) names.emplace_back(lists_by_price_name);
+  if (before->head.availability != after->head.availability || before->choices != after->choices) names.emplace_back(lists_by_availability_name);
+  return names;
 }
 
 std::string choice_of(const std::string& name, const std::string& value) { return json::to_text(std::vector{name, value}); }

@@ -8,8 +8,12 @@
 // functions: the same sources always give the same document.
 namespace polyshop::search {
 
-// What cached lists depend on, and whatever else all documents decide; a product's page depends on its id.
+// What an answer depends on that is kept (http::ResponseCache). Whatever shows a product depends on its id; lists also on
+// which products there are, on their categories, names, options and words (this goes for what stands in for a language, too), and
+// where the list asks for them, on prices or availability.
 constexpr std::string_view lists_name = "search.lists";
+constexpr std::string_view lists_by_price_name = "search.lists.price";
+constexpr std::string_view lists_by_availability_name = "search.lists.availability";
 
 using catalog::CategoryId;
 using catalog::Product;
@@ -112,6 +116,9 @@ struct Rendered {
   Words words;
 };
 Rendered render(const Sources& sources);
+
+// The names of what depends on a product's document and is another one after a change of it. Null where there is none.
+std::vector<std::string> concerned_by_change(const ProductId& id, const Document* before, const Document* after);
 
 // How an option's value is kept and compared: ["size","M"].
 std::string choice_of(const std::string& name, const std::string& value);

@@ -23,12 +23,18 @@ void put_product(Tx& tx, const ProductId& id, std::int64_t version, const Produc
   store::mark_stale(tx, id);
 }
 
-void render_product(Tx& tx, const ProductId& id, const std::vector<std::string>& languages) {
-  if (const auto sources = store::find_sources(tx, id, languages))
-    store::put_document(tx, store::find_document(tx, id), render(*sources));
-  else
-    store::delete_document(tx, id);
-  store::set_shown(tx, id);
+// Answers the names of the kept answers that this concerns. Nothing is written here that whoever marks products writes too, but for
+// the marks: so rendering never waits for them on PostgreSQL, and they wait for it without a deadlock.
+std::vector<std::string> render_product(Tx& tx, const ProductId& id, const std::vector<std::string>& languages) {
+  const auto before = store::find_document(tx, id);
+  const auto sources = store::find_sources(tx, id, languages);
+  if (!sources) {
+    if (before) store::delete_document(tx, id);
+    return concerned_by_change(id, before ? &*before : nullptr, nullptr);
+  }
+  const auto after = render(*sources);
+  store::put_document(tx, before, after);
+  return concerned_by_change(id, before ? &*before : nullptr, &after.document);
 }
 
 }  // namespace
@@ -122,11 +128,12 @@ std::size_t Documents::render_some(const Call& call, Database& in) {
   return in.write(call, [this](Tx& tx) {
     const auto taken = store::take_stale(tx, batch_max);
     const auto languages = store::list_languages(tx);  // after the marks: a new language marks, and would be missed
-    for (const auto& id : taken) {
-      render_product(tx, id, languages);
-      tx.after_commit([this, id] { cache_.invalidate(id.str()); });
-    }
-    if (!taken.empty()) invalidate_lists(tx);
+    std::set<std::string> concerned;
+    for (const auto& id : taken)
+      for (auto& name : render_product(tx, id, languages)) concerned.insert(std::move(name));
+    tx.after_commit([this, concerned = std::move(concerned)] {
+      for (const auto& name : concerned) cache_.invalidate(name);
+    });
     return taken.size();
   });
 }

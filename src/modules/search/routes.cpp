@@ -13,7 +13,7 @@ struct ListAnswer {
 };
 
 // Everyone may keep it and asks whether it still holds.
-http::Response cacheable(http::Response response, const std::string& etag, std::string cached_under) {
+http::Response cacheable(http::Response response, const std::string& etag, std::vector<std::string> cached_under) {
   response.fields = {{"ETag", etag}, {"Cache-Control", "public, max-age=0, must-revalidate"}, {"Vary", "Accept-Language"}};
   response.cached_under = std::move(cached_under);
   return response;
@@ -32,7 +32,7 @@ http::Outcome product_when_there(Storefront& storefront, Progress& progress, con
     http::Response response;
     response.body = std::move(found->body);
     // Who asks for a version is the one who changed it, and asks once.
-    return cacheable(std::move(response), found->etag, asked.wanted.min_version ? "" : found->depends_on);
+    return cacheable(std::move(response), found->etag, asked.wanted.min_version ? std::vector<std::string>() : std::vector{found->depends_on});
   }
   if (std::chrono::steady_clock::now() >= asked.give_up) throw Problem::unavailable("not_yet", "The product is not shown in this version yet. Ask again.");
   http::Deferred wait;
@@ -81,9 +81,10 @@ namespace polyshop::search {
 void add_routes(http::ModuleRoutes routes, Storefront& storefront, Progress& progress) {
   using namespace http;
   routes.get("/v1/store/products", "List, search and filter the products of the shop", everyone(), [&](const Call& call, const Params<ListProducts>& wanted) {
-    auto response = std::get<Response>(detail::outcome_of(storefront.list(call, wanted)));
+    auto list = storefront.list(call, wanted);
+    auto response = std::get<Response>(detail::outcome_of(std::move(list.page)));
     const auto etag = '"' + sha256_hex(response.body).substr(0, 32) + '"';
-    return ListAnswer{cacheable(std::move(response), etag, std::string(lists_name))};
+    return ListAnswer{cacheable(std::move(response), etag, std::move(list.depends_on))};
   });
   routes.get("/v1/store/products/{id}", "Read a product by its id or handle", everyone(), [&](const Call& call, const http::Path<std::string>& path, const Params<GetProduct>& wanted) {
     return ProductAnswer{product_when_there(storefront, progress, {call, path.get(), wanted, std::chrono::steady_clock::now() + std::chrono::seconds(1)})};

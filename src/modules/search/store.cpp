@@ -83,7 +83,7 @@ void replace_choices(Tx& tx, const ProductId& id, const std::vector<Choice>& cho
 }  // namespace
 
 bool put_product(Tx& tx, const ProductId& id, std::int64_t version, const Product* published) {
-  return tx.exec(R"(INSERT INTO search_product (id, version, shown_version, product) VALUES (:id, :version, 0, :product)
+  return tx.exec(R"(INSERT INTO search_product (id, version, product) VALUES (:id, :version, :product)
                     ON CONFLICT (id) DO UPDATE SET version = excluded.version, product = excluded.product WHERE search_product.version < excluded.version)"_sql,
                  id, version, published ? std::optional(json::to_text(*published)) : std::nullopt) == 1;
 }
@@ -160,7 +160,7 @@ void mark_all_stale(Tx& tx) {
 
 bool is_stale(Tx& tx, const ProductId& id) { return tx.find<std::int64_t>("SELECT is_bulk FROM search_stale WHERE product_id = :id"_sql, id).has_value(); }
 
-bool is_any_stale(Tx& tx) { return tx.find<std::int64_t>("SELECT is_bulk FROM search_stale LIMIT 1"_sql).has_value(); }
+bool is_any_stale(Tx& tx) { return tx.find<std::int64_t>("SELECT is_bulk FROM search_stale ORDER BY is_bulk, product_id LIMIT 1"_sql).has_value(); }
 
 // Several instances share the work: what another one renders is passed over.
 std::vector<ProductId> take_stale(Tx& tx, std::int64_t limit) {
@@ -237,8 +237,6 @@ bool is_document_right(Tx& tx, const ProductId& id, const std::vector<std::strin
   return rendered.document == *stored && has_words(tx, id, rendered.words);
 }
 
-void set_shown(Tx& tx, const ProductId& id) { tx.exec("UPDATE search_product SET shown_version = version WHERE id = :id AND shown_version < version"_sql, id); }
-
 std::optional<Shown> find_page(Tx& tx, const ProductId& id, const std::string& language) {
   return tx.find<Shown>(R"(SELECT d.product_id, d.version, p.digest, p.body FROM search_document AS d JOIN search_page AS p ON p.product_id = d.product_id AND p.language = :language
                            WHERE d.product_id = :id)"_sql,
@@ -252,7 +250,9 @@ std::optional<Shown> find_page_by_handle(Tx& tx, const std::string& handle, cons
                         language, handle);
 }
 
-std::int64_t shown_version(Tx& tx, const ProductId& id) { return tx.find<std::int64_t>("SELECT shown_version FROM search_product WHERE id = :id"_sql, id).value_or(0); }
+std::int64_t shown_version(Tx& tx, const ProductId& id) {
+  return tx.find<std::int64_t>("SELECT version FROM search_product WHERE id = :id AND NOT EXISTS (SELECT 1 FROM search_stale WHERE product_id = :id)"_sql, id).value_or(0);
+}
 
 std::string find_language(Tx& tx, const std::string& language) {
   return tx

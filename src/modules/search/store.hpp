@@ -58,7 +58,6 @@ void put_document(Tx& tx, const std::optional<Document>& before, const Rendered&
 void delete_document(Tx& tx, const ProductId& id);
 // Whether the document, its words included, is what its sources make it, or absent where they make none.
 bool is_document_right(Tx& tx, const ProductId& id, const std::vector<std::string>& languages);
-void set_shown(Tx& tx, const ProductId& id);
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
@@ -71,7 +70,7 @@ struct Shown {
 BOOST_DESCRIBE_STRUCT(Shown, (), (product_id, version, digest, body))
 std::optional<Shown> find_page(Tx& tx, const ProductId& id, const std::string& language);
 std::optional<Shown> find_page_by_handle(Tx& tx, const std::string& handle, const std::string& language);
-std::int64_t shown_version(Tx& tx, const ProductId& id);  // 0 where nothing is known
+std::int64_t shown_version(Tx& tx, const ProductId& id);  // that is rendered, if only as absent; 0 where none is, or it is about to be
 
 // The language that lists are in when this one is asked for: itself where every document is rendered in it, else English,
 // else the first that is.

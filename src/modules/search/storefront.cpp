@@ -120,6 +120,15 @@ Facets facets_of(Tx& tx, const store::Query& query, const std::string& language)
   return facets;
 }
 
+// What decides which products a list has and where; what it shows of them is theirs.
+std::vector<std::string> dependences_of(const ListProducts& wanted, Sort sort) {
+  const bool has_facets = wanted.facets && wanted.facets->value;
+  std::vector<std::string> names{std::string(lists_name)};
+  if (has_facets || sort.by == Sort::By::price || wanted.filter_price_min || wanted.filter_price_max) names.emplace_back(lists_by_price_name);
+  if (has_facets || wanted.filter_available) names.emplace_back(lists_by_availability_name);
+  return names;
+}
+
 std::string shown_in(std::string&& body, const std::optional<Currency>& currency) { return currency ? narrowed(body, *currency) : std::move(body); }
 
 }  // namespace
@@ -157,7 +166,7 @@ std::optional<Storefront::Found> Storefront::find(const Call& call, const std::s
   return Found{shown_in(std::move(shown->body), wanted.currency), std::move(etag), std::move(depends_on)};
 }
 
-http::Listed<json::Raw> Storefront::list(const Call& call, const ListProducts& wanted) {
+Storefront::List Storefront::list(const Call& call, const ListProducts& wanted) {
   const auto sort = sort_of(wanted);
   const auto limit = wanted.limit ? static_cast<std::int64_t>(*wanted.limit) : 25;
   const auto words = wanted.q ? words_of(*wanted.q) : std::vector<std::string>();
@@ -186,16 +195,20 @@ http::Listed<json::Raw> Storefront::list(const Call& call, const ListProducts& w
     if (with_facets) facets = facets_of(tx, query, query.language);
   });
 
-  http::Listed<json::Raw> page;
+  List list{{}, dependences_of(wanted, sort)};
+  auto& page = list.page;
   if (static_cast<std::int64_t>(hits.size()) > limit) {
     hits.pop_back();
     const auto& last = hits.back();
     page.next_cursor = http::cursor_of(Position{std::string(sort.text()), last.text_key, last.number_key, last.product_id.str()});
   }
-  for (auto& hit : hits) page.data.push_back({shown_in(std::move(hit.body), wanted.currency)});
+  for (auto& hit : hits) {
+    list.depends_on.push_back(hit.product_id.str());
+    page.data.push_back({shown_in(std::move(hit.body), wanted.currency)});
+  }
   if (with_count) page.count = count;
   if (with_facets) page.facets = json::Raw{json::to_text(facets)};
-  return page;
+  return list;
 }
 
 std::vector<std::string> choices_of(std::string_view filter) {

@@ -97,7 +97,11 @@ class Storefront {
   };
   // A product by id or handle. Nothing where its document is older than wanted.min_version; throws not_found where there is none.
   std::optional<Found> find(const Call& call, const std::string& id_or_handle, const GetProduct& wanted);
-  http::Listed<json::Raw> list(const Call& call, const ListProducts& wanted);
+  struct List {
+    http::Listed<json::Raw> page;
+    std::vector<std::string> depends_on;  // names as document.hpp has them
+  };
+  List list(const Call& call, const ListProducts& wanted);
 
  private:
   bus::Node& node_;

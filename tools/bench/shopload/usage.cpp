@@ -29,10 +29,12 @@ struct Entry {
   double cpu_s = 0;
 };
 
-// The fields of /proc/PID/stat after the program's name, which may hold anything.
+// The fields of /proc/PID/stat after the program's name, which may hold anything. A process that ends meanwhile has none: reading
+// through an iterator would throw then.
 Entry entry_of(const std::filesystem::path& folder) {
   std::ifstream file(folder / "stat");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  std::string text;
+  std::getline(file, text, '\0');
   Entry entry;
   if (const auto end = text.rfind(')'); end != std::string::npos) {
     std::istringstream fields(text.substr(end + 1));

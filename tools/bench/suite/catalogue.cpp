@@ -56,6 +56,8 @@ std::string series_word(std::int64_t series) {
   return word + vowels[word[1] % 5] + "n";
 }
 
+std::string handle_of(std::int64_t product) { return fmt::format("p-{:07}", product); }
+
 void write_catalogue(const std::filesystem::path& folder, std::int64_t products) {
   std::filesystem::create_directories(folder);
   auto goods = open(folder / "products.csv");
@@ -74,7 +76,7 @@ void write_catalogue(const std::filesystem::path& folder, std::int64_t products)
     const auto grams = 100 + random() % 5'000;
     for (const auto* size : {"S", "M"}) {
       const auto sku = fmt::format("B{:07}-{}", i, size);
-      goods << fmt::format("{},p-{:07},{},{},Department {} / Shelf {},{},{},{}.{:02}\n", sku, i, name, description, shelf / 6 + 1, shelf + 1, grams, size, cents / 100, cents % 100);
+      goods << fmt::format("{},{},{},{},Department {} / Shelf {},{},{},{}.{:02}\n", sku, handle_of(i), name, description, shelf / 6 + 1, shelf + 1, grams, size, cents / 100, cents % 100);
       stock << sku << ',' << on_hand << '\n';
     }
   }

@@ -12,6 +12,9 @@ namespace polyshop::bench {
 // products however many there are in all. A description has thirty words of two thousand, some far more often than others.
 void write_catalogue(const std::filesystem::path& folder, std::int64_t products);
 
+// Of a product, 0 the first.
+std::string handle_of(std::int64_t product);
+
 // The word of a series, 0 the first; none is the beginning of another.
 std::string series_word(std::int64_t series);
 constexpr std::int64_t series_size = 40;

@@ -86,9 +86,16 @@ void publish(const std::filesystem::path& root, const Report& report) {
   write_all(root / "docs/performance", report);
 }
 
+int refuse(const std::vector<std::string>& disturbed) {
+  fmt::print(stderr, "bench: the machine was busy with something else, so there is no report; run it again when it is quiet, or with --force for figures that say so.\n{}\n", fmt::join(disturbed, "\n"));
+  return exit_failed;
+}
+
 int measure(const Line& line) {
   load::pin_to({generator_processor});
   Bench bench(line.options);
+  bench.watch_idle();
+  if (!bench.disturbed().empty() && !line.force) return refuse(bench.disturbed());
   Report report;
   report.began = format_time(SystemClock().now());
   report.commit = commit_of(line.options.root);
@@ -111,10 +118,7 @@ int measure(const Line& line) {
   }
   report.disturbed = bench.disturbed();
   report.is_forced = line.force && !report.disturbed.empty();
-  if (!report.disturbed.empty() && !line.force) {
-    fmt::print(stderr, "bench: the machine was busy with something else, so there is no report; run it again when it is quiet, or with --force for figures that say so.\n{}\n", fmt::join(report.disturbed, "\n"));
-    return exit_failed;
-  }
+  if (!report.disturbed.empty() && !line.force) return refuse(report.disturbed);
   fmt::print("{}", table_of(report));
   if (!line.out.empty()) write_all(line.out, report);
   if (line.publishes) publish(line.options.root, report);

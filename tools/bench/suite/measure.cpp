@@ -1,5 +1,7 @@
 #include "suite/measure.hpp"
 
+#include <thread>
+
 #include <fmt/format.h>
 #include <sys/resource.h>
 
@@ -13,6 +15,7 @@ namespace {
 
 constexpr double foreign_max = 0.03;  // of a processor, by others or stolen by the host
 constexpr double warmup_s = 1.5;
+constexpr auto idle_time = std::chrono::seconds(2);
 
 double own_cpu_s() {
   rusage usage{};
@@ -37,6 +40,15 @@ void Bench::judge(std::string_view what, double elapsed_s, double foreign_s, dou
   const auto allowed = foreign_max * elapsed_s + 0.05;
   if (foreign_s > allowed || stolen_s > allowed)
     disturbed_.push_back(fmt::format("{}: in {:.1f} s other programs took {:.2f} s of CPU time and the host {:.2f} s", what, elapsed_s, std::max(0.0, foreign_s), stolen_s));
+}
+
+void Bench::watch_idle() {
+  const auto machine_before = load::machine_usage();
+  const auto own_before = own_cpu_s();
+  const auto began = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(idle_time);
+  const auto machine_after = load::machine_usage();
+  judge("before anything was measured", std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count(), machine_after.busy_s - machine_before.busy_s - (own_cpu_s() - own_before), machine_after.stolen_s - machine_before.stolen_s);
 }
 
 load::Load Bench::load_of(std::string_view scenario) const { return {&load::scenario_named(scenario), {}, options_.shoppers}; }

@@ -32,6 +32,8 @@ class Bench {
  public:
   explicit Bench(Options options);
 
+  // Looks for two seconds whether anything else keeps the machine busy while nothing is measured.
+  void watch_idle();
   // Throws Problem where an answer was wrong or lost: a figure of wrong answers is none.
   Measured measure(load::Ground& ground, int port, pid_t server, const std::vector<load::Load>& loads, const load::Span& span);
   // A closed loop of one scenario for the usual time.

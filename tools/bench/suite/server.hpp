@@ -66,7 +66,8 @@ class FilledShop {
  private:
   void start(const live::Variables& more);
   void import(std::string_view kind, const std::filesystem::path& file);
-  void wait_for_products(std::string_view filter) const;  // all that the list has with it
+  enum class Wanted { listed, available };
+  void wait_for_products(Wanted wanted) const;  // until all are
   const Terms terms_;
   const std::filesystem::path data_;
   const std::filesystem::path log_;
