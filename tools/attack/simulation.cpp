@@ -18,7 +18,9 @@ T chosen(std::mt19937_64& random, T first, T last) {
 std::string some_fault(std::mt19937_64& random) {
   while (true) {
     const auto name = failpoint::names[chosen<std::size_t>(random, 0, failpoint::names.size() - 1)];
-    if (name.starts_with("clock.") || name.starts_with("sqlite.") || name.starts_with("sequencer.")) continue;
+    // Those of a life of this shop: it makes no backups, has no endpoints, and lives for hours and not for weeks.
+    constexpr auto parts = std::to_array<std::string_view>({"lane.", "subscription.", "saga.", "effect."});
+    if (name != "log.appended" && std::ranges::none_of(parts, [&](const auto part) { return name.starts_with(part); })) continue;
     const auto mode = chosen(random, 0, static_cast<int>(Mode::delay));
     const auto after = chosen(random, 0, name.starts_with("lane.") ? 60 : 6);
     switch (static_cast<Mode>(mode)) {
@@ -74,7 +76,7 @@ void simulate(Run& run) {
   SimulatedShop::stock(stocked);
   const auto start = std::chrono::steady_clock::now();
   Timestamp lived_ms = 0;
-  const auto lives = run.rounds_of(30, 5'000);
+  const auto lives = run.rounds_of(10, 5'000);
   for (int i = 0; i < lives && !live::is_interrupted(); ++i) {
     const auto seed = run.seed + static_cast<std::uint64_t>(i);
     const auto data = folder.path() / "shop";

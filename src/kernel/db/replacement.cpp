@@ -114,6 +114,7 @@ Database::Beside Database::make_place_beside() const {
   }
 }
 
+// A module that keeps in memory what it read (db::Kept) cannot be replaced: the generations of the new database begin anew.
 void Database::replace_with(Database& fresh, Beside& beside) {
   fresh.close();
   gate_.shut();
