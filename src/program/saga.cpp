@@ -75,8 +75,18 @@ void print(const SagaDetail& saga) {
 void intervene(const CommandLine& line, const Wanted& wanted, const std::string& action) {
   auto config = line.config();
   Shop shop(config, line.data);
-  const auto version = wanted.version ? wanted.version : read(shop, wanted.id).version;
-  shop.send(http::Method::post, path_of(wanted.id) + "/" + action, json::to_text(Reason{wanted.reason}), {{"If-Match", http::etag_of(version)}});
+  // Where no version was asked for, one that moves while it is read is read again: those that wait are looked at every second.
+  constexpr int tries_max = 50;
+  for (int tries = 1;; ++tries) {
+    const auto version = wanted.version ? wanted.version : read(shop, wanted.id).version;
+    try {
+      shop.send(http::Method::post, path_of(wanted.id) + "/" + action, json::to_text(Reason{wanted.reason}), {{"If-Match", http::etag_of(version)}});
+      break;
+    } catch (const Problem& problem) {
+      if (wanted.version || tries == tries_max || (problem.code != "version_changed" && problem.code != "saga_running")) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
   print(read(shop, wanted.id));
 }
 
