@@ -71,7 +71,11 @@ bool SagaRun::commit(Park park, const Record& record) {
   auto data = saga_.data;
   const auto lease = database_.write(own_call(), [&](Tx& tx) {
     data = saga_.data;
-    if (record) record(tx, data);
+    if (record) {
+      // Whoever was overtaken finds everything done, which a record need not be able to take.
+      if (tx.exec("UPDATE saga SET updated_ms = :now WHERE id = :id AND version = :version"_sql, tx.now(), saga_.id, saga_.version) == 0) throw TakenOver();
+      record(tx, data);
+    }
     const auto wake = parks ? saga_.wake_ms : saga_.state == SagaState::stuck ? saga::never : tx.now();
     const auto stored = tx.find<Timestamp>(R"(UPDATE saga SET state = :state, step = :step, version = version + 1, data = :data, outcome = :outcome, attempts = :attempts, failure = :failure,
                                                      wake_ms = CASE WHEN wake_ms < 0 AND :parks = 1 THEN 0 ELSE cast(:wake_ms as bigint) END,

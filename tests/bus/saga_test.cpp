@@ -247,11 +247,15 @@ TEST_CASE("a runner that was too slow changes nothing any more, whatever its ste
     Travel travel(ground);
     Metrics metrics;
     Sagas other(travel.node.db, travel.node.workers, metrics);
-    travel.node.sagas.define(travel.trip());
-    other.define(travel.trip());
+    auto definition = travel.trip();
+    int recorded = 0;
+    definition.steps[1].record = [&](Tx&, std::string&) { ++recorded; };  // which may stop the process where it is recorded already
+    travel.node.sagas.define(definition);
+    other.define(definition);
     ground.open();
     for (const auto& late : std::vector<std::function<Advance()>>{refuse, be_away, [] { return Advance::next(); }, [] { return Advance::wait(1000); }}) {
       travel.happened.clear();
+      recorded = 0;
       SagaId id;
       bool first_run = true;
       travel.second = [&] {
@@ -264,6 +268,7 @@ TEST_CASE("a runner that was too slow changes nothing any more, whatever its ste
       id = travel.start();
       CHECK(travel.node.sagas.drive(id)->state == SagaState::done);
       CHECK(travel.happened == Happened{"first", "second", "second", "third"});
+      CHECK(recorded == 1);
       CHECK(travel.log(id) == Happened{"forward first", "forward second", "forward third"});
     }
   });

@@ -52,6 +52,14 @@ void resolve(Target& target, Ledger& ledger, live::Report& report) {
   }
 }
 
+std::string said_again(int port, const Attempt& attempt) {
+  try {
+    return http::Client("127.0.0.1", port).send(http::Method::post, fmt::format("/v1/store/carts/{}/complete", attempt.cart), {}, {{"Cart-Token", attempt.cart_token}, {"Idempotency-Key", attempt.key}}).body;
+  } catch (const Problem& problem) {
+    return problem.what();
+  }
+}
+
 void check_order(http::Client& client, const Attempt& attempt, live::Report& report) {
   const auto mismatch = [&](std::string_view text) { report.mismatch(fmt::format("order {} of cart {} ({}), acknowledged with {} of {}: {}", attempt.order, attempt.cart, attempt.token, attempt.status, attempt.total, text)); };
   const live::Fields key{{"Cart-Token", attempt.cart_token}};
@@ -83,7 +91,7 @@ std::int64_t check(Target& target, Ledger& ledger, int since_round, live::Report
   for (const auto& attempt : fresh) {
     // Whose time was over before the payment was settled is told so, and charged nothing.
     if (!attempt.may_fail && attempt.is_placed() != is_approved(attempt) && attempt.code != "expired" && attempt.code != "reservation_ended")
-      report.mismatch(fmt::format("cart {} with {} ended with {} {}", attempt.cart, attempt.token, attempt.status, attempt.code));
+      report.mismatch(fmt::format("cart {} with {} ended with {} {}; asked again: {}", attempt.cart, attempt.token, attempt.status, attempt.code, said_again(target.port(), attempt)));
   }
   std::atomic<std::int64_t> looked = 0;
   for_each(fresh, target.port(), [&](http::Client& client, const Attempt& attempt) {
