@@ -114,11 +114,18 @@ void FilledShop::import(std::string_view kind, const std::filesystem::path& file
 // and what is counted then is counted a tenth of the time.
 void FilledShop::wait_for_products(Wanted wanted) const {
   live::Connection connection(port_);
+  const auto shows = [&](const std::string& target, std::string_view expected) {
+    try {
+      return connection.send(http::Method::get, target).body.find(expected) != std::string::npos;
+    } catch (const Problem& problem) {
+      if (problem.status != 404) throw;
+      return false;  // it is not there yet
+    }
+  };
   const auto wait_until = [&](const std::string& target, std::string_view expected) {
     while (true) {
       const auto asked = steady_clock::now();
-      if (connection.send(http::Method::get, target).body.find(expected) != std::string::npos) return;
-      live::stop_if_interrupted();
+      if (shows(target, expected)) return;
       std::this_thread::sleep_for(pause + 9 * (steady_clock::now() - asked));
     }
   };
