@@ -32,9 +32,10 @@ class Script {
   }
 
  private:
-  // Connections of the shop have a schema each; pgbench has one connection for all. A name after WITH is no table.
+  // Connections of the shop have a schema each; pgbench has one connection for all. A name after WITH is no table, nor is a function
+  // that rows come from, nor the row that a conflict excluded.
   static std::string qualified(const std::string& sql, const std::string& schema) {
-    static const std::regex table(R"(\b(INTO|UPDATE|FROM|JOIN)(\s+)([a-z_]+)\b(?!\s*\())");
+    static const std::regex table(R"(\b(INTO|UPDATE|(?:FROM|JOIN)(?=\s+[a-z_]+\b(?!\s*[(.])))(\s+)([a-z_]+)\b)");
     static const std::regex named(R"(WITH\s+([a-z_]+)\s+AS)");
     std::smatch with;
     const auto own = std::regex_search(sql, with, named) ? with[1].str() : std::string();
@@ -43,7 +44,7 @@ class Script {
     for (std::sregex_iterator at(sql.begin(), sql.end(), table), end; at != end; ++at) {
       out.append(from, (*at)[0].first);
       const auto name = (*at)[3].str();
-      out += (*at)[1].str() + (*at)[2].str() + (name == own ? name : schema + "." + name);
+      out += (*at)[1].str() + (*at)[2].str() + (name == own ? name : fmt::format(R"("{}".{})", schema, name));
       from = (*at)[0].second;
     }
     return out.append(from, sql.cend());
@@ -53,17 +54,20 @@ class Script {
     static const std::regex parameter(R"(\$(\d+))");
     const bool numbers_order = sql.find("SET number = $1") != std::string::npos;
     const bool moves_events = sql.find("row_number()") != std::string::npos;
+    const bool counts_moved = sql.find("event_head SET position = position +") != std::string::npos;
     std::string out;
     auto from = sql.cbegin();
     for (std::sregex_iterator at(sql.begin(), sql.end(), parameter), end; at != end; ++at) {
       out.append(from, (*at)[0].first);
       const auto index = std::stoul((*at)[1].str()) - 1;
       const auto& value = statement.values.at(index);
-      // Two values are unique without being ids: an order's number, and the place in a log that the sequencer has just locked.
+      // Some values are this run's without being ids: an order's number, and the places in a log that the sequencer has just locked.
       if (numbers_order && index == 0)
-        out += "(:run)::text";
+        out += fmt::format("(:run::text || '-{}')", ++orders_);
       else if (moves_events && index == 0)
         out += fmt::format("(SELECT position FROM {}.event_head)", schema_of(sql));
+      else if (counts_moved && index == 0)  // as many as were there, not as many as in the traced run
+        out += fmt::format("((SELECT max(position) FROM {}.event_log) - position)", schema_of(sql));
       else
         out += value.kind == 'n' ? "NULL" : literal(value.text);
       from = (*at)[0].second;
@@ -73,7 +77,7 @@ class Script {
   }
 
   static std::string schema_of(const std::string& sql) {
-    static const std::regex pattern(R"(INTO\s+([a-z_]+)\.)");
+    static const std::regex pattern(R"((?:INTO|UPDATE)\s+("[a-z_]+")\.)");
     std::smatch found;
     if (!std::regex_search(sql, found, pattern)) throw Problem::internal();
     return found[1].str();
@@ -117,6 +121,7 @@ class Script {
   const Trace& trace_;
   const TracedRun& run_;
   std::map<std::string, std::size_t> numbers_;
+  int orders_ = 0;  // numbered so far
 };
 
 }  // namespace
