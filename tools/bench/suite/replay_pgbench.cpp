@@ -23,15 +23,28 @@ class Script {
     std::string body;
     for (const auto& transaction : trace_.transactions) {
       body += "BEGIN;\n";
-      for (const auto& statement : transaction.statements)
-        if (statement.is_write) body += filled(qualified(trace_.texts[statement.sql], transaction.where), statement) + ";\n";
-      body += "COMMIT;\n";
+      bool is_sequencer = false;
+      for (const auto& statement : transaction.statements) {
+        if (!statement.is_write) continue;
+        const auto& sql = trace_.texts[statement.sql];
+        // A module of the shop has one sequencer, where 64 clients would stand in a queue for its lock: who does not get it at
+        // once leaves the events to who has it.
+        if (sql == locking_head) {
+          is_sequencer = true;
+          body += fmt::format("SELECT count(*) AS leads FROM (SELECT position FROM \"{}\".event_head FOR UPDATE SKIP LOCKED) AS head \\gset\n\\if :leads\n", transaction.where);
+        } else {
+          body += filled(qualified(sql, transaction.where), statement) + ";\n";
+        }
+      }
+      body += is_sequencer ? "\\endif\nCOMMIT;\n" : "COMMIT;\n";
     }
     // What every run of the script has for its own.
     return "\\set run random(1, 1000000000000000)\n" + body;
   }
 
  private:
+  static constexpr std::string_view locking_head = "SELECT position FROM event_head FOR UPDATE";
+
   // Connections of the shop have a schema each; pgbench has one connection for all. A name after WITH is no table, nor is a function
   // that rows come from, nor the row that a conflict excluded.
   static std::string qualified(const std::string& sql, const std::string& schema) {
