@@ -62,7 +62,13 @@ void race_with_expiry(Run& run) {
       }
       live::Shopper shopper(target.port());
       while (approving > 0) {
-        auto attempt = fill(shopper, {{sku, 1}}, round, "tok_approve");
+        Attempt attempt;
+        try {
+          attempt = fill(shopper, {{sku, 1}}, round, "tok_approve");
+        } catch (const Problem& problem) {
+          if (problem.code != "sold_out") throw;
+          continue;  // nothing is free yet, so there is nothing to begin with
+        }
         attempt.may_fail = true;
         complete_at_last(connection, ledger, attempt);
         ++rival_attempts;
