@@ -83,7 +83,7 @@ std::optional<Sagas::Leased> Sagas::lease(const SagaId& id) {
     if (saga->lease_until_ms > tx.now() || saga->wake_ms > tx.now()) return;
     if (may_be_newer(saga->kind, saga->definition) && !is_orphaned(saga->wake_ms, tx.now())) return;
     const bool was_left = saga->state == SagaState::running;
-    if (!saga::goes_back(*saga)) saga->state = SagaState::running;
+    saga->state = saga::goes_back(*saga) ? SagaState::compensating : SagaState::running;
     saga->wake_ms = std::max<Timestamp>(saga->wake_ms, 0);
     saga->lease_until_ms = tx.now() + saga::lease_ms;
     const auto taken = tx.exec(R"(UPDATE saga SET state = :state, lease_until_ms = :lease_until_ms, wake_ms = :wake_ms, version = version + 1
@@ -120,8 +120,8 @@ std::optional<Saga> Sagas::drive(Saga started) { return run({std::move(started),
 void Sagas::wake(Tx& tx, const SagaId& id) {
   // One that is parked is due at once; one whose step is running learns of it when it is about to be parked.
   const auto lease = tx.find<Timestamp>(R"(UPDATE saga SET wake_ms = CASE WHEN lease_until_ms <= :now THEN cast(:now as bigint) ELSE -1 END
-                                           WHERE id = :id AND state NOT IN ('done', 'compensated', 'stuck') RETURNING lease_until_ms)"_sql,
-                                        tx.now(), id);
+                                           WHERE id = :id AND state NOT IN ('done', 'compensated') AND wake_ms < :never RETURNING lease_until_ms)"_sql,
+                                        tx.now(), id, saga::never);
   if (lease && *lease <= tx.now()) drive_after(tx, id);
 }
 

@@ -67,7 +67,11 @@ bool SagaRun::advance() {
 // ran (wake_ms is -1) turns parking into going on. Answers whether there is more to do now.
 bool SagaRun::commit(Park park, const Record& record) {
   const bool parks = park == Park::yes;
-  const bool ends = Sagas::has_ended(saga_.state);
+  // It goes on asking, and is listed as stuck meanwhile: somebody should look.
+  const bool is_late = parks && database_.clock().now() > saga_.deadline_ms + saga::late_ms;
+  if (is_late) log::error("a saga is late", {{"saga", saga_.id.view()}, {"kind", saga_.kind}, {"step", saga_.step}, {"error", saga_.failure}});
+  const auto state = is_late ? SagaState::stuck : saga_.state;
+  const bool ends = !parks && Sagas::has_ended(state);
   auto data = saga_.data;
   const auto lease = database_.write(own_call(), [&](Tx& tx) {
     data = saga_.data;
@@ -76,12 +80,12 @@ bool SagaRun::commit(Park park, const Record& record) {
       if (tx.exec("UPDATE saga SET updated_ms = :now WHERE id = :id AND version = :version"_sql, tx.now(), saga_.id, saga_.version) == 0) throw TakenOver();
       record(tx, data);
     }
-    const auto wake = parks ? saga_.wake_ms : saga_.state == SagaState::stuck ? saga::never : tx.now();
+    const auto wake = parks ? saga_.wake_ms : state == SagaState::stuck ? saga::never : tx.now();
     const auto stored = tx.find<Timestamp>(R"(UPDATE saga SET state = :state, step = :step, version = version + 1, data = :data, outcome = :outcome, attempts = :attempts, failure = :failure,
                                                      wake_ms = CASE WHEN wake_ms < 0 AND :parks = 1 THEN 0 ELSE cast(:wake_ms as bigint) END,
                                                      lease_until_ms = CASE WHEN wake_ms >= 0 AND :parks = 1 THEN 0 ELSE cast(:lease as bigint) END, updated_ms = :now
                                               WHERE id = :id AND version = :version RETURNING lease_until_ms)"_sql,
-                                           saga_.state, saga_.step, data, saga_.outcome, saga_.attempts, saga_.failure, parks ? 1 : 0, wake, ends ? 0 : tx.now() + saga::lease_ms, tx.now(), saga_.id, saga_.version);
+                                           state, saga_.step, data, saga_.outcome, saga_.attempts, saga_.failure, parks ? 1 : 0, wake, ends ? 0 : tx.now() + saga::lease_ms, tx.now(), saga_.id, saga_.version);
     if (!stored) throw TakenOver();
     for (const auto& entry : unlogged_) saga::insert_entry(tx, saga_.id, entry);
     failpoint::reach("saga.recorded", saga_.kind);
@@ -92,7 +96,9 @@ bool SagaRun::commit(Park park, const Record& record) {
   saga_.data = std::move(data);
   ++saga_.version;
   if (ends) metrics_.counter("polyshop_sagas_ended_total", "Sagas that ended, or got stuck.", {{"kind", saga_.kind}, {"state", std::string(json::enum_name(saga_.state))}}).add();
-  return lease != 0;
+  if (lease != 0) return true;
+  saga_.state = state;
+  return false;
 }
 
 bool SagaRun::park(SagaState state, Timestamp poll_ms, Timestamp latest_ms) {

@@ -59,6 +59,8 @@ namespace saga {
 // Longer than the facade calls of one step may take, so that a step is not on its way any more when another runner repeats it.
 constexpr Timestamp lease_ms = 60'000;
 constexpr Timestamp step_ms_max = 20'000;
+// How long after its deadline a saga that has not ended is listed as stuck.
+constexpr Timestamp late_ms = 3'600'000;
 
 Call own_call(Database& database);
 

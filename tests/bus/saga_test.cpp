@@ -83,15 +83,40 @@ TEST_CASE("before the pivot a saga that is late is undone with the step whose ou
     travel.third = [] { return Advance::unknown(1000); };
     id = travel.start();
     CHECK(travel.node.sagas.drive(id)->state == SagaState::unknown);
-    for (int i = 0; i < 30; ++i) {
-      ground.clock().advance(3600'000);
-      ground.deliver_events();
-    }
+    const auto pass = [&](int hours) {
+      for (int i = 0; i < hours * 4; ++i) {
+        ground.clock().advance(15 * 60'000);
+        ground.deliver_events();
+      }
+    };
+    pass(1);
     CHECK(travel.standing(id).state == SagaState::unknown);
+    pass(30);  // by now somebody should have looked; it asks all the same
+    CHECK(travel.standing(id).state == SagaState::stuck);
+    const auto asked = std::ranges::count(travel.happened, "third");
+    pass(1);
+    CHECK(std::ranges::count(travel.happened, "third") > asked);
     travel.third = [] { return Advance::next(); };
     travel.wake(id);
     ground.deliver_events();
     CHECK(travel.until(id, SagaState::done).outcome.empty());
+  });
+}
+
+TEST_CASE("what waits to be undone for long is listed as stuck, and is undone all the same") {
+  on_each_engine([](Ground& ground) {
+    Travel travel(ground);
+    travel.node.sagas.define(travel.with_pivot(2));
+    ground.open();
+    travel.second = refuse;
+    travel.undo = [](const std::string&) { return Advance::wait(1000); };
+    const auto id = travel.start();
+    CHECK(travel.node.sagas.drive(id)->state == SagaState::compensating);
+    travel.until(id, SagaState::stuck);
+    CHECK(ground.clock().now() > travel.standing(id).deadline_ms + 3600'000);
+    travel.undo = [](const std::string&) { return Advance::next(); };
+    travel.until(id, SagaState::compensated);
+    CHECK(travel.log(id) == Happened{"forward first", "back second", "back first"});
   });
 }
 

@@ -25,7 +25,7 @@ std::string SimulatedCustomers::what_is_open() {
     const auto add = [&](const char* what, std::int64_t n) {
       if (n) open += fmt::format("{}{} {} of {}", open.empty() ? "" : ", ", n, what, node->module());
     };
-    add("sagas", count(*node, call, "SELECT count(*) AS n FROM saga WHERE state NOT IN ('done', 'compensated', 'stuck')"_sql));
+    add("sagas", count(*node, call, "SELECT count(*) AS n FROM saga WHERE state NOT IN ('done', 'compensated') AND wake_ms < 9223372036854775807"_sql));
     add("effects", count(*node, call, "SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql));
     for (const auto& row : node->subscription_rows()) add("events", row.lag + row.parked);
   }

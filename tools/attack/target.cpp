@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "bus/saga.hpp"
 #include "kernel/db/session.hpp"
 #include "kernel/json/codec.hpp"
 #include "kernel/security/token.hpp"
@@ -140,8 +141,9 @@ Standing Target::standing() const {
     session->begin(false);
     {
       Tx tx(*session, 0, nullptr);
-      standing.sagas_open += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state IN ('running', 'waiting', 'unknown', 'compensating')"_sql);
-      standing.sagas_stuck += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state = 'stuck'"_sql);
+      // One that is late is listed as stuck and goes on; one that is given up is never woken.
+      standing.sagas_open += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state NOT IN ('done', 'compensated') AND wake_ms < :never"_sql, bus::saga::never);
+      standing.sagas_stuck += tx.get<std::int64_t>("SELECT count(*) AS n FROM saga WHERE state = 'stuck' AND wake_ms = :never"_sql, bus::saga::never);
       standing.effects_due += tx.get<std::int64_t>("SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql);
       standing.events_parked += tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event WHERE state <> 'discarded'"_sql);
       for (auto& cursor : tx.list<Cursor>("SELECT source, position FROM subscription"_sql)) cursors.push_back(std::move(cursor));
