@@ -34,7 +34,8 @@ bool comes_to(int status, int port, Method method, const std::string& target, co
 // The disk fills up while customers buy. Writing is refused with 507, reading goes on, and once there is space again so does
 // everything else, in the same process.
 void fill_disk(Run& run) {
-  LoopDisk disk(160);
+  const int disk_mib = run.is_long ? 1024 : 160;  // the shop grows by 5 a round
+  LoopDisk disk(disk_mib);
   const live::Folder folder("polyshop-attack");
   Ledger ledger(folder.path() / "ledger");
   Target target({.program = run.program, .data = disk.path() / "shop"});

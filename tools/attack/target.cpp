@@ -147,6 +147,7 @@ Standing Target::standing() const {
       standing.effects_due += tx.get<std::int64_t>("SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql);
       standing.events_parked += tx.get<std::int64_t>("SELECT count(*) AS n FROM parked_event WHERE state <> 'discarded'"_sql);
       for (auto& cursor : tx.list<Cursor>("SELECT source, position FROM subscription"_sql)) cursors.push_back(std::move(cursor));
+      if (database_) standing.events_untaken += tx.get<std::int64_t>("SELECT count(*) AS n FROM event_staging"_postgresql);  // not in the log yet
       heads.emplace(module, tx.get<std::int64_t>("SELECT coalesce(max(position), 0) AS n FROM event_log"_sql));
       if (module == "inventory") {
         standing.reserved = tx.get<std::int64_t>("SELECT cast(coalesce(sum(reserved), 0) AS bigint) AS n FROM stock_level"_sql);
