@@ -13,6 +13,9 @@ constexpr int disk_mib = 512;
 void cut_while_selling(LoopDisk& disk, Target& target, Ledger& ledger, Random& random, std::uint64_t seed, int round) {
   Load load(target.port(), [&] { return target.staff(); }, ledger, 8, seed, round);
   std::this_thread::sleep_for(std::chrono::milliseconds(pick(random, 100, 1500)));  // the moment that the seed chooses
+  // Who has no power does not run. Were it to, it would now and then be told that a write is on the disk whose last step, a file's new
+  // size or its extents, the file system drops as it is shut down, and would acknowledge what no disk ever had.
+  target.stop();
   disk.cut();
   target.crash();
   load.stop();

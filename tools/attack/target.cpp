@@ -94,6 +94,8 @@ void Target::crash() {
   shop_.wait(std::chrono::milliseconds(-1));
 }
 
+void Target::stop() { shop_.signal(SIGSTOP); }
+
 bool Target::has_ended(std::chrono::milliseconds within) { return shop_.wait(within).has_value(); }
 
 std::map<std::string, std::int64_t> Target::ask_failpoints(const std::string& body) {

@@ -54,6 +54,7 @@ class Target {
   // Serves, with failpoints armed from the start.
   void start(const std::string& failpoints = {});
   void crash();                                      // kill -9
+  void stop();                                       // it runs no further, and is not gone: SIGSTOP
   bool has_ended(std::chrono::milliseconds within);  // by itself
   std::optional<int> status() { return shop_.wait(std::chrono::milliseconds(0)); }
   live::Shop& shop() { return shop_; }
