@@ -80,7 +80,7 @@ Findings measure_checkout(Bench& bench) {
   const auto fsync_ms = fsync_p99_ms(shop.data());
   Curve curve{"checkout on SQLite", "checkouts/s"};
   const auto judged = measure_curve(bench, ground, shop, "checkout", peak, curve);
-  const auto p99 = [&](const char* step) { return static_cast<double>(judged.at(step).at(0.99)) / 1e6; };
+  const auto p99 = [&](const char* step) { return p99_ms(judged.at(step), step); };
   Figure adding{"add-to-cart-p99", "p99 of add to cart at 70 % of the checkout peak", "ms", "", 10, false, {p99("add to cart")}};
   Figure completing{"complete-p99", "p99 of complete at 70 % of the checkout peak", "ms", "", std::max(25.0, 12 * fsync_ms), false, {p99("complete")}};
   completing.notes.push_back(fmt::format("the p99 of an fsync was {:.2f} ms", fsync_ms));
