@@ -32,7 +32,7 @@ std::set<std::string> kinds_of(const Trace& trace) {
 
 // Every client runs the script as often: one is so long that clients that are told to stop after some seconds would end far apart.
 double rate_of_pgbench(const std::string& connection, const std::filesystem::path& script, std::size_t clients) {
-  const auto finished = live::run({pgbench, "-n", "-M", "prepared", "-c", std::to_string(clients), "-j", "1", "-t", std::to_string(runs_of_client), "--max-tries=10", "-f", script.string(), connection}, {});
+  const auto finished = live::run({pgbench, "-n", "-M", "prepared", "-c", std::to_string(clients), "-j", "2", "-t", std::to_string(runs_of_client), "--max-tries=10", "-f", script.string(), connection}, {});
   static const std::regex tps(R"(tps = ([0-9.]+) \(without)");
   static const std::regex failed(R"(number of failed transactions: ([0-9]+))");
   std::smatch found;
@@ -76,6 +76,10 @@ Findings measure_checkout_postgresql(Bench& bench) {
   run.keys = traced.keys;
   std::erase_if(traced.trace.transactions, [&](const auto& transaction) { return idle.contains(kind_of(traced.trace, transaction)); });
   ratio.notes.push_back(content_note(traced));
+  // The shop takes a hundred numbers of orders at once, and has just been started: replayed as often as the rest, all clients would
+  // wait for that row.
+  for (auto& transaction : traced.trace.transactions)
+    std::erase_if(transaction.statements, [&](const auto& statement) { return traced.trace.texts[statement.sql].starts_with("UPDATE order_counter"); });
   std::erase_if(traced.trace.transactions, [](const auto& transaction) { return !transaction.is_write(); });
   const auto script = bench.folder("pgbench") / "checkout.sql";
   std::ofstream(script, std::ios::trunc) << pgbench_script(traced.trace, run);
