@@ -56,6 +56,7 @@ void add_memory(pid_t process, Usage& usage) {
     std::int64_t kib = 0;
     if (word == "VmRSS:" && status >> kib) usage.resident_bytes += kib * 1024;
     if (word == "VmHWM:" && status >> kib) usage.peak_bytes += kib * 1024;
+    if (word == "RssAnon:" && status >> kib) usage.anonymous_bytes += kib * 1024;
   }
 }
 

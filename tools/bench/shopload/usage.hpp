@@ -9,9 +9,10 @@ namespace polyshop::load {
 
 // What a process and all that descend from it have used, as /proc says. Zero where it is gone.
 struct Usage {
-  double cpu_s = 0;            // of those that live; user and system
+  double cpu_s = 0;                  // of those that live; user and system
   std::int64_t resident_bytes = 0;
-  std::int64_t peak_bytes = 0;  // the sum of each one's peak
+  std::int64_t peak_bytes = 0;       // the sum of each one's peak
+  std::int64_t anonymous_bytes = 0;  // resident without pages of files, which the system takes back where it needs them
 };
 Usage usage_of(pid_t process);
 

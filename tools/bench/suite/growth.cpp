@@ -56,7 +56,7 @@ Findings measure_growth(Bench& bench) {
   auto search = grown("growth-search", "search for words that forty products have", 1 / 3.0);
   auto zipf = grown("growth-zipf", "product pages by Zipf's law with the cache of 64 MiB", 0);
   Figure imported{"import-rate", fmt::format("import of {} products until the last is in the list", many), "rows/s", "", 10'000};
-  Figure memory{"import-memory", "memory of the import", "MiB", "", 128, false};
+  Figure memory{"import-memory", "memory of the import, command and server", "MiB", "", 128, false};
   Figure orders{"growth-orders", fmt::format("checkout with {} past orders", many_orders), "checkouts/s", fmt::format("{} past orders", few_orders), 1 / 1.2};
 
   bench.step(fmt::format("growth: {} products", few));

@@ -83,6 +83,11 @@ Measured Bench::measure(load::Ground& ground, int port, pid_t server, const std:
   return measured;
 }
 
+double p99_ms(const load::Histogram& latency, std::string_view step) {
+  if (latency.count() == 0) throw Problem(500, "no_latency", fmt::format("Not one {} was answered well in the time that was measured, so there is no latency. Was it refused, or slower than that?", step));
+  return static_cast<double>(latency.at(0.99)) / 1e6;
+}
+
 TracedVisits trace_visits(Bench& bench, FilledShop& shop, std::string_view scenario, std::int64_t visits, std::size_t shoppers) {
   const auto file = bench.folder("trace") / fmt::format("{}-{}", scenario, make_token());
   auto settings = without_cache;

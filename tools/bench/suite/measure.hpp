@@ -53,6 +53,9 @@ class Bench {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
+// In ms. Throws Problem where nothing was measured: a step that nobody came to, or that was always refused, is not a fast one.
+double p99_ms(const load::Histogram& latency, std::string_view step);
+
 // What a served shop executes while visits of a scenario are made to it, or while it is idle where there are none. The shop is
 // served for that, and stopped again.
 struct TracedVisits {

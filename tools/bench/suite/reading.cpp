@@ -70,7 +70,7 @@ Findings measure_reading(Bench& bench) {
   Curve curve{"product page", "requests/s"};
   const auto peak = spread_of(figures[0].values).median;
   bench.step("reading: the curve");
-  figures[7].values.push_back(static_cast<double>(measure_curve(bench, ground, shop, "product", peak, curve).at("product").at(0.99)) / 1e6);
+  figures[7].values.push_back(p99_ms(measure_curve(bench, ground, shop, "product", peak, curve).at("product"), "product page"));
   shop.stop();
 
   shop.serve(without_cache);

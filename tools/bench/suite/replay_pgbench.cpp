@@ -15,9 +15,21 @@ const std::regex& id_pattern() {
   return pattern;
 }
 
+// As write_catalogue makes them: a product's number and a variant.
+const std::regex& sku_pattern() {
+  static const std::regex pattern("B[0-9]{7}(?=-[SM])");
+  return pattern;
+}
+
 class Script {
  public:
-  Script(const Trace& trace, const TracedRun& run) : trace_(trace), run_(run) {}
+  Script(const Trace& trace, const TracedRun& run) : trace_(trace), run_(run) {
+    for (const auto& transaction : trace.transactions)
+      for (const auto& statement : transaction.statements)
+        for (const auto& value : statement.values)
+          for (std::sregex_iterator at(value.text.begin(), value.text.end(), sku_pattern()), end; statement.is_write && at != end; ++at) bought_.try_emplace(at->str(), 0);
+    for (std::size_t i = 0; auto& [product, number] : bought_) number = i++;
+  }
 
   std::string text() {
     std::string body;
@@ -39,11 +51,19 @@ class Script {
       body += is_sequencer ? "\\endif\nCOMMIT;\n" : "COMMIT;\n";
     }
     // What every run of the script has for its own.
-    return "\\set run random(1, 1000000000000000)\n" + body;
+    return "\\set run random(1, 1000000000000000)\n" + drawing() + body;
   }
 
  private:
   static constexpr std::string_view locking_head = "SELECT position FROM event_head FOR UPDATE";
+
+  // A share of all products for each that was bought, in their order: rows are then locked in the same order as the shop locks them.
+  std::string drawing() const {
+    std::string out;
+    const auto count = static_cast<std::int64_t>(bought_.size());
+    for (std::int64_t i = 0; i < count; ++i) out += fmt::format("\\set product_{} random({}, {})\n", i, run_.products * i / count, run_.products * (i + 1) / count - 1);
+    return out;
+  }
 
   // Connections of the shop have a schema each; pgbench has one connection for all. A name after WITH is no table, nor is a function
   // that rows come from, nor the row that a conflict excluded.
@@ -96,28 +116,24 @@ class Script {
     return found[1].str();
   }
 
-  // A quoted text in which ids of the traced run, and its idempotency keys, are those of this run of the script.
+  // A quoted text in which ids of the traced run, its idempotency keys and what it bought are those of this run of the script.
   std::string literal(const std::string& text) {
+    std::map<std::size_t, std::pair<std::size_t, std::string>> pieces;  // by where they begin: how long, and what stands there instead
+    for (std::sregex_iterator at(text.begin(), text.end(), id_pattern()), end; at != end; ++at)
+      if ((*at)[2].str() >= run_.first_id)  // others were made before, such as a product's
+        pieces[static_cast<std::size_t>(at->position())] = {at->length(), fmt::format("{}_{:06}' || lpad(:run::text, 20, '0') || '", (*at)[1].str(), number_of(at->str()))};
+    for (std::sregex_iterator at(text.begin(), text.end(), sku_pattern()), end; at != end; ++at)
+      pieces[static_cast<std::size_t>(at->position())] = {at->length(), fmt::format("B' || lpad(:product_{}::text, 7, '0') || '", bought_.at(at->str()))};
+    if (const auto at = text.find(run_.keys); at != std::string::npos) pieces[at] = {run_.keys.size(), "' || :run::text || '"};
     std::string out = "'";
     std::size_t from = 0;
-    const auto replace = [&](std::size_t at, std::size_t size, const std::string& with) {
+    for (const auto& [at, piece] : pieces) {
       quote(out, text.substr(from, at - from));
-      out += with;
-      from = at + size;
-    };
-    bool is_pieced = false;
-    for (std::sregex_iterator at(text.begin(), text.end(), id_pattern()), end; at != end; ++at) {
-      const auto id = at->str();
-      if ((*at)[2].str() < run_.first_id) continue;  // made before, such as a product's
-      is_pieced = true;
-      replace(static_cast<std::size_t>(at->position()), id.size(), fmt::format("{}_{:06}' || lpad(:run::text, 20, '0') || '", (*at)[1].str(), number_of(id)));
-    }
-    if (const auto at = text.find(run_.keys); at != std::string::npos && !is_pieced) {
-      is_pieced = true;
-      replace(at, run_.keys.size(), "' || :run::text || '");
+      out += piece.second;
+      from = at + piece.first;
     }
     quote(out, text.substr(from));
-    return is_pieced ? "(" + out + "')" : out + "'";
+    return pieces.empty() ? out + "'" : "(" + out + "')";
   }
 
   std::size_t number_of(const std::string& id) { return numbers_.try_emplace(id, numbers_.size()).first->second; }
@@ -134,7 +150,8 @@ class Script {
   const Trace& trace_;
   const TracedRun& run_;
   std::map<std::string, std::size_t> numbers_;
-  int orders_ = 0;  // numbered so far
+  std::map<std::string, std::size_t> bought_;  // products, numbered in their order
+  int orders_ = 0;                              // numbered so far
 };
 
 }  // namespace

@@ -1,5 +1,4 @@
 #include <chrono>
-#include <deque>
 #include <map>
 #include <memory>
 #include <thread>
@@ -17,8 +16,6 @@ namespace polyshop::bench {
 namespace {
 
 using std::chrono::steady_clock;
-
-constexpr std::size_t transactions_in_group = 50;
 
 class Database {
  public:
@@ -96,14 +93,15 @@ double thread_cpu_s() {
 
 }  // namespace
 
-Replayed replay_on_sqlite(const Trace& trace, const std::filesystem::path& folder) {
+Replayed replay_on_sqlite(const Trace& trace, const std::filesystem::path& folder, std::size_t commits) {
   struct File {
     std::unique_ptr<Database> database;
-    std::deque<const TracedTransaction*> waiting;
+    std::vector<const TracedTransaction*> transactions{};
+    std::size_t done = 0;
   };
   std::map<std::string, File> files;
   for (const auto& transaction : trace.transactions)
-    if (transaction.is_write()) files[transaction.where].waiting.push_back(&transaction);
+    if (transaction.is_write()) files[transaction.where].transactions.push_back(&transaction);
   for (auto& [name, file] : files) file.database = std::make_unique<Database>(trace, folder / name, true);
 
   Replayed replayed;
@@ -113,20 +111,16 @@ Replayed replay_on_sqlite(const Trace& trace, const std::filesystem::path& folde
     try {
       load::pin_to({server_processor});
       const auto start = steady_clock::now();
-      for (bool is_left = true; is_left;) {
-        is_left = false;
+      for (std::size_t commit = 1; commit <= commits; ++commit)
         for (auto& [name, file] : files) {
-          if (file.waiting.empty()) continue;
+          const auto until = file.transactions.size() * commit / commits;
+          if (file.done == until) continue;
           file.database->execute("BEGIN IMMEDIATE");
-          for (std::size_t i = 0; i < transactions_in_group && !file.waiting.empty(); ++i) {
-            for (const auto& statement : file.waiting.front()->statements)
+          for (; file.done < until; ++file.done)
+            for (const auto& statement : file.transactions[file.done]->statements)
               if (statement.is_write) file.database->run(statement);
-            file.waiting.pop_front();
-          }
           file.database->execute("COMMIT");
-          is_left = is_left || !file.waiting.empty();
         }
-      }
       replayed = {seconds_since(start), thread_cpu_s()};
     } catch (...) {
       failure = std::current_exception();

@@ -104,7 +104,7 @@ void FilledShop::import(std::string_view kind, const std::filesystem::path& file
   live::Process process({terms_.program.string(), "--data", data_.string(), "import", std::string(kind), file.string()}, terms_.settings);
   std::string output;
   while (process.read(output, std::chrono::milliseconds(50))) {
-    import_peak_bytes_ = std::max(import_peak_bytes_, load::usage_of(process.id()).peak_bytes);
+    import_peak_bytes_ = std::max(import_peak_bytes_, load::usage_of(process.id()).peak_bytes + load::usage_of(server_->process()).anonymous_bytes);
     live::stop_if_interrupted();
   }
   if (process.wait(patience) != 0) throw Problem::unavailable("not_imported", fmt::format("{} could not be imported:\n{}", file.string(), output));

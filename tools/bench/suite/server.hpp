@@ -59,6 +59,7 @@ class FilledShop {
   // Serves and answers how long it took from running the program to its first list of products.
   double measure_start_ms();
   double import_rows_per_s() const { return import_rows_per_s_; }  // until the last product is in the list
+  // Of the command, and of the server that does its work, there without pages of its databases' files.
   std::int64_t import_peak_bytes() const { return import_peak_bytes_; }
   // Throws Problem where lines were dropped, which would make the shop look faster than it is.
   void check_log() const;

@@ -15,6 +15,7 @@ constexpr std::int64_t products = 1'000;
 constexpr auto held_for = std::chrono::seconds(2);
 constexpr double pages_per_s = 500;
 constexpr double carts_per_s = 20;
+constexpr double patience_s = 10;  // who is refused comes again, and the time counts
 // Steps that the slow module, payment, has no part in.
 constexpr std::array<std::string_view, 4> own_steps{"create cart", "add to cart", "address", "delivery"};
 
@@ -57,12 +58,13 @@ Findings measure_slow_module(Bench& bench) {
   auto carts = bench.load_of("checkout");
   carts.rate = carts_per_s;
   carts.shoppers = 1'000;
+  carts.patience_s = patience_s;
   const auto measure = [&](double warmup_s) {
     const auto measured = bench.measure(ground, shop.port(), shop.process(), {pages, carts}, {warmup_s, 2 * bench.options().seconds});
     std::map<std::string, double> p99;
-    p99["product"] = static_cast<double>(measured.first().steps.front().latency.at(0.99)) / 1e6;
+    p99["product"] = p99_ms(measured.first().steps.front().latency, "product page");
     for (const auto& step : measured.loads.back().steps)
-      if (std::ranges::count(own_steps, step.name) > 0) p99[std::string(step.name)] = static_cast<double>(step.latency.at(0.99)) / 1e6;
+      if (std::ranges::count(own_steps, step.name) > 0) p99[std::string(step.name)] = p99_ms(step.latency, step.name);
     return p99;
   };
   Figure worst{"slow-module", "other modules' p99 over 1.1 times what it was, while payment's database is 2 s slow", "ms", "", 2, false};
