@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel/db/first_values.hpp"
+
 namespace polyshop {
 namespace {
 
@@ -71,10 +73,10 @@ class Pass {
       if (record.fields.size() != columns_.size()) throw Problem::invalid("wrong_cell_count", fmt::format("The row has {} cells and the header {}.", record.fields.size(), columns_.size()));
       auto row = rows_.read(record);
       // By a hash, since a file may have millions: that two keys share one of 64 bits happens once in some 10^7 files of a million rows.
-      const auto [first, is_first] = lines_by_hash_.try_emplace(std::hash<std::string>()(rows_.key(row)), line);
-      if (!is_first) throw Problem::invalid(std::string(Rows::duplicate_code), fmt::format("The {} stands in line {} already.", rows_.name(row), first->second));
+      if (const auto first = lines_by_hash_.find_or_put(std::hash<std::string>()(rows_.key(row)), line)) throw Problem::invalid(std::string(Rows::duplicate_code), fmt::format("The {} stands in line {} already.", rows_.name(row), *first));
       return row;
     } catch (const Problem& problem) {
+      if (problem.status >= 500) throw;  // that is not the row's fault
       return std::unexpected(ImportFault{line, problem.code, problem.detail});
     }
   }
@@ -109,7 +111,7 @@ class Pass {
   ErrorFile& errors_;
   const ImportSurroundings& surroundings_;
   ImportCounts counts_;
-  std::unordered_map<std::size_t, std::int64_t> lines_by_hash_;
+  db::FirstValues lines_by_hash_;
   // The batch that is being read: rows that are right so far, those that are not, and how each stood.
   std::vector<Row> batch_;
   std::map<std::int64_t, ImportFault> faults_;

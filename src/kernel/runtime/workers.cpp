@@ -43,7 +43,7 @@ bool Workers::submit(Job&& job) {
         if (threads_.empty()) return false;
       }
     }
-    queue_.push_back({std::move(job), std::chrono::steady_clock::now()});
+    queue_.push_back({std::move(job), Clock::now()});
   }
   work_.notify_one();
   return true;
@@ -84,9 +84,10 @@ std::size_t Workers::queued() const {
   return queue_.size();
 }
 
-std::chrono::nanoseconds Workers::waited() const {
+Workers::Pace Workers::pace() const {
   const std::lock_guard lock(mutex_);
-  return queue_.empty() ? std::chrono::nanoseconds(0) : std::chrono::steady_clock::now() - queue_.front().since;
+  const auto now = Clock::now();
+  return {queue_.empty() ? std::chrono::nanoseconds(0) : now - queue_.front().since, now - done_at_, took_};
 }
 
 void Workers::run() {
@@ -99,6 +100,7 @@ void Workers::run() {
     queue_.pop_front();
     --idle_;
     lock.unlock();
+    const auto begun = Clock::now();
     try {
       job();
     } catch (const std::exception& thrown) {
@@ -110,6 +112,8 @@ void Workers::run() {
     job = nullptr;
     lock.lock();
     ++idle_;
+    done_at_ = Clock::now();
+    took_ += (done_at_ - begun - took_) / 8;
   }
 }
 

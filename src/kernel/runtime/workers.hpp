@@ -31,13 +31,19 @@ class Workers {
   // Takes no more work, finishes what is queued, joins. Not from one of its own threads.
   void stop();
   std::size_t queued() const;
-  // For how long the job that is next has been waiting; nothing where none waits.
-  std::chrono::nanoseconds waited() const;
+
+  struct Pace {
+    std::chrono::nanoseconds waited{0};      // how long the job that is next has been waiting; nothing where none waits
+    std::chrono::nanoseconds since_done{0};  // how long ago the last job was done, or the pool was made
+    std::chrono::nanoseconds took{0};        // by a job, a moving average of the last eight or so
+  };
+  Pace pace() const;
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Queued {
     Job job;
-    std::chrono::steady_clock::time_point since;
+    Clock::time_point since;
   };
   void run();
   const std::string name_;  // the threads' name, at most 15 characters of it
@@ -48,6 +54,8 @@ class Workers {
   std::deque<Queued> queue_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
+  Clock::time_point done_at_ = Clock::now();
+  std::chrono::nanoseconds took_{0};
   bool stopping_ = false;
 };
 

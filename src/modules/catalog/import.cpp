@@ -36,12 +36,26 @@ void merge_options(Product& product, const std::map<std::string, std::string>& v
   }
 }
 
-void apply_row(Tx& tx, const ImportedProduct& row, const std::string& language, Product& product) {
+// The categories that rows named, by their paths. Of one transaction: what is made in it is gone if it fails.
+class Places {
+ public:
+  explicit Places(const std::string& language) : language_(language) {}
+  CategoryId at(Tx& tx, const std::string& path) {
+    const auto known = ids_.find(path);
+    return known != ids_.end() ? known->second : ids_.emplace(path, category_at_path(tx, path, language_)).first->second;
+  }
+
+ private:
+  const std::string& language_;
+  std::map<std::string, CategoryId> ids_;
+};
+
+void apply_row(Tx& tx, const ImportedProduct& row, const std::string& language, Places& places, Product& product) {
   auto& text = product.texts[language];
   text.name = row.name;
   if (row.description) text.description = *row.description;
   if (row.state) product.state = *json::enum_value<State>(*row.state);
-  if (row.category) product.category_ids = {category_at_path(tx, *row.category, language)};
+  if (row.category) product.category_ids = {places.at(tx, *row.category)};
   merge_options(product, row.option_values);
   auto variant = std::ranges::find(product.variants, row.sku, [](const auto& v) -> const std::string& { return v.sku; });
   if (variant == product.variants.end()) variant = product.variants.insert(variant, Variant{Sku(row.sku), {}, 0});
@@ -49,7 +63,7 @@ void apply_row(Tx& tx, const ImportedProduct& row, const std::string& language, 
   if (row.weight_g) variant->weight_g = *row.weight_g;
 }
 
-Effect put_row(Tx& tx, const ImportedProduct& row, const std::string& language) {
+Effect put_row(Tx& tx, const ImportedProduct& row, const std::string& language, Places& places) {
   check_row(row);
   auto id = store::find_product_by_sku(tx, row.sku);
   if (row.product) {
@@ -65,7 +79,7 @@ Effect put_row(Tx& tx, const ImportedProduct& row, const std::string& language) 
     product.created_ms = product.updated_ms = tx.now();
     // A SKU is unique where names repeat, so it tells products of one name apart.
     product.handle = row.product ? *row.product : handle_of(row.name + "-" + row.sku);
-    apply_row(tx, row, language, product);
+    apply_row(tx, row, language, places, product);
     check(product);
     if (!store::insert_product(tx, product)) {
       product.handle += '-' + product.id.str().substr(ProductId::size - 6);
@@ -78,7 +92,7 @@ Effect put_row(Tx& tx, const ImportedProduct& row, const std::string& language) 
   }
   const auto before = store::find_product(tx, *id);
   auto product = *before;
-  apply_row(tx, row, language, product);
+  apply_row(tx, row, language, places, product);
   if (json::to_text(product) == json::to_text(*before)) return Effect::unchanged;
   check(product);
   product.updated_ms = tx.now();
@@ -101,9 +115,10 @@ ImportResult Products::import(const Call& call, const ImportProducts& rows) {
   ImportResult result;
   const auto run = [&](Tx& tx) {
     result = {};
+    Places places(rows.language);
     for (const auto& row : rows.rows) {
       try {
-        switch (put_row(tx, row, rows.language)) {
+        switch (put_row(tx, row, rows.language, places)) {
           case Effect::created: ++result.created; break;
           case Effect::changed: ++result.changed; break;
           case Effect::unchanged: ++result.unchanged; break;
