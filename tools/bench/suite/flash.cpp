@@ -34,7 +34,7 @@ Findings measure_flash(Bench& bench) {
   const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", products);
 
   Figure sold{"flash-sold", "flash sale: 10,000 shoppers over 10 s for 100 of one SKU: sold", "orders", "", static_cast<double>(on_sale)};
-  Figure latency{"flash-p99", "flash sale: p99 of the slowest step", "ms", "", 100, false};
+  Figure latency{"flash-p99", "flash sale: p99 of all answers", "ms", "", 100, false};
   for (int round = 0; round < bench.options().rounds; ++round) {
     auto ground = ground_of(goods, shop);
     ground.only_sku = sku_of(round);
@@ -49,10 +49,11 @@ Findings measure_flash(Bench& bench) {
     if (ended("ordered") != on_sale || ended("sold out") != shoppers - on_sale)
       latency.notes.push_back(fmt::format("round {}: {} ordered, {} sold out, {} refused for over {:.0f} s", round + 1, ended("ordered"), ended("sold out"), ended("refused"), patience_s));
     sold.values.push_back(static_cast<double>(ended("ordered")));
-    double slowest = 0;
-    for (const auto& step : result.steps) slowest = std::max(slowest, static_cast<double>(step.latency.at(0.99)) / 1e6);
-    latency.values.push_back(slowest);
-    latency.notes.push_back(fmt::format("round {}: p99 of complete {:.1f} ms, all answered after {:.1f} s, {} refusals", round + 1, static_cast<double>(result.steps.back().latency.at(0.99)) / 1e6, result.seconds, result.refusals));
+    // From when a request was meant to be sent: of one that was refused with 503, from its first try on.
+    load::Histogram answers;
+    for (const auto& step : result.steps) answers.add(step.latency);
+    latency.values.push_back(p99_ms(answers, "request"));
+    latency.notes.push_back(fmt::format("round {}: p99 of complete alone {:.1f} ms, all answered after {:.1f} s, {} refusals", round + 1, p99_ms(result.steps.back().latency, "complete"), result.seconds, result.refusals));
   }
   shop.stop();
   return {{sold, latency}};
