@@ -141,6 +141,8 @@ TEST_CASE("categories form a tree") {
       const auto found = catalog.find_variants(ground.as_system(), {{"SHIRT-S", "SHIRT-S", "NONE"}});
       REQUIRE(found.size() == 1);
       CHECK(found[0].category_ids == std::vector{tools.id, garden.id});
+      CHECK(catalog.find_skus(ground.as_system(), {{"SHIRT-S", "shirt-s", "NONE", "SHIRT-M", "SHIRT-S", "SHIRT-L"}}) == std::vector<std::string>{"SHIRT-M", "SHIRT-S"});
+      CHECK(catalog.find_skus(ground.as_system(), {}).empty());
       const auto call = ground.as_staff({"catalog.write"});
       const auto below_itself = ground.send(Method::patch, "/v1/admin/categories/" + garden.id.str(), R"({"parent_id":")" + tools.id.str() + "\"}", call, {{"If-Match", "\"1\""}});
       CHECK(below_itself.status == 409);

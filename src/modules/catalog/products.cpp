@@ -35,6 +35,10 @@ Problem handle_taken(const std::string& handle) { return Problem::conflict("hand
 
 Problem changed() { return Problem::precondition_failed("The product has changed since you read it; read it again and repeat your change."); }
 
+void check_count(const std::vector<std::string>& skus) {
+  if (skus.size() > 1000) throw Problem::invalid("too_many", "Ask for at most 1,000 SKUs at once.", "/skus");
+}
+
 }  // namespace
 
 Product Products::create(const Call& call, const CreateProduct& wanted) {
@@ -135,8 +139,13 @@ std::vector<Product> Products::export_page(const Call& call, const ExportProduct
   return node_.db.read(call, [&](Tx& tx) { return store::list_products(tx, wanted.after, {}, {}, std::clamp<std::int64_t>(wanted.limit, 1, 500)); });
 }
 
+std::vector<std::string> Products::find_skus(const Call& call, const FindSkus& wanted) {
+  check_count(wanted.skus);
+  return node_.db.read(call, [&](Tx& tx) { return store::find_skus(tx, {wanted.skus}); });
+}
+
 std::vector<SellableVariant> Products::find_variants(const Call& call, const FindVariants& wanted) {
-  if (wanted.skus.size() > 1000) throw Problem::invalid("too_many", "Ask for at most 1,000 SKUs at once.", "/skus");
+  check_count(wanted.skus);
   const auto generation = node_.db.generation();
   std::map<std::string, SellableVariant> variants;
   std::set<std::string> others;

@@ -37,6 +37,7 @@ class Products {
   http::Listed<Product> list(const Call& call, const ListProducts& wanted);
   std::vector<Product> export_page(const Call& call, const ExportProducts& wanted);
   std::vector<SellableVariant> find_variants(const Call& call, const FindVariants& wanted);
+  std::vector<std::string> find_skus(const Call& call, const FindSkus& wanted);
   ImportResult import(const Call& call, const ImportProducts& rows);
 
  private:

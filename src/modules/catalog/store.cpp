@@ -127,6 +127,14 @@ std::optional<std::string> insert_variants(Tx& tx, const Product& product) {
 
 void delete_variants(Tx& tx, const ProductId& id) { tx.exec("DELETE FROM variant WHERE product_id = :id"_sql, id); }
 
+std::vector<std::string> find_skus(Tx& tx, const db::Json<std::vector<std::string>>& skus) {
+  auto found = tx.list<std::string>(db::one_of("SELECT sku FROM variant WHERE sku IN (SELECT value FROM json_each(:skus))"_sqlite,
+                                               "SELECT sku FROM variant WHERE sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))"_postgresql),
+                                    skus);
+  std::ranges::sort(found);  // as this program compares, whatever the database does
+  return found;
+}
+
 std::vector<SellableVariant> find_variants(Tx& tx, const std::set<std::string>& skus) {
   std::vector<SellableVariant> variants;
   for (const auto& sku : skus)

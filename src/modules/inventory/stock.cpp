@@ -151,9 +151,8 @@ http::Listed<Level> Stock::list_levels(const Call& call, const ListLevels& wante
 }
 
 std::set<std::string> Stock::known_skus(const Call& call, std::vector<std::string> skus) {
-  std::set<std::string> known;
-  for (const auto& variant : catalog_.find_variants(call.unkeyed(), {std::move(skus)})) known.insert(variant.sku);
-  return known;
+  const auto known = catalog_.find_skus(call.unkeyed(), {std::move(skus)});
+  return {known.begin(), known.end()};
 }
 
 std::string actor_of(const Call& call) { return call.actor.id.empty() ? "anonymous" : call.actor.id; }

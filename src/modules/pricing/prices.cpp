@@ -189,9 +189,8 @@ std::vector<TaxRule> Prices::rules_of(const Call& call, const std::string& count
 std::vector<std::string> Prices::unknown_of(const Call& call, const std::vector<std::string>& skus) {
   std::vector<std::string> unknown;
   if (skus.empty()) return unknown;
-  std::set<std::string> known;
-  for (auto& variant : catalog_.find_variants(call, {skus})) known.insert(std::move(variant.sku));
-  std::ranges::copy_if(std::set(skus.begin(), skus.end()), std::back_inserter(unknown), [&](const auto& sku) { return !known.contains(sku); });
+  const auto known = catalog_.find_skus(call, {skus});
+  std::ranges::set_difference(std::set(skus.begin(), skus.end()), known, std::back_inserter(unknown));
   return unknown;
 }
 

@@ -35,6 +35,11 @@ struct FindVariants {
 };
 BOOST_DESCRIBE_STRUCT(FindVariants, (), (skus))
 
+struct FindSkus {
+  std::vector<std::string> skus;  // at most 1,000
+};
+BOOST_DESCRIBE_STRUCT(FindSkus, (), (skus))
+
 // A variant with what others need to know of its product.
 struct SellableVariant {
   std::string sku;
@@ -79,10 +84,11 @@ struct Facade {
   Command<CreateCategory, Category> create_category;
   Query<GetProduct, Product> get_product;
   Query<FindVariants, std::vector<SellableVariant>> find_variants;  // those that exist, in no order
+  Query<FindSkus, std::vector<std::string>> find_skus;              // those that exist, in order
   Command<ImportProducts, ImportResult> import_products;
   Query<ExportProducts, std::vector<Product>> export_products;      // in the order of ids
   Query<Nothing, std::vector<Category>> list_categories;            // parents before children
 };
-BOOST_DESCRIBE_STRUCT(Facade, (), (create_product, create_category, get_product, find_variants, import_products, export_products, list_categories))
+BOOST_DESCRIBE_STRUCT(Facade, (), (create_product, create_category, get_product, find_variants, find_skus, import_products, export_products, list_categories))
 
 }  // namespace polyshop::catalog
