@@ -201,12 +201,14 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
   auto keyed = call;
   keyed.replayed = &is_replayed;
   std::optional<Order> fresh;
+  std::optional<Problem> unready;  // why there is none
   if (cart.state == cart::CartState::open) {
     try {
       if (!cart.requirements.empty()) throw missing(cart.requirements);
       cart::check_nothing_is_gone(cart);
       fresh = order_of(call, cart, usable_payment(others_.payment.list_of_cart(call.unkeyed(), {id}), cart));
-    } catch (const Problem&) {
+    } catch (const Problem& problem) {
+      unready = problem;
       // Who asks again is answered as before, though the session that was used is no longer usable.
       const bool is_living = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id).has_value(); });
       if (!is_living && !node_.db.is_stored(call)) throw;
@@ -216,6 +218,7 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
   const auto claim = node_.db.write(keyed, [&](Tx& tx) {
     started.reset();
     if (const auto living = store::find_living_of_cart(tx, id)) return Claim{living->order.id, living->saga_id};
+    if (unready) throw *unready;  // the order that was living a moment ago has failed since
     if (!fresh) throw Problem::conflict("cart_completed", "The cart was completed and its order has been cancelled since. Start a new cart.");
     started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", "", {}, {}}));
     if (!store::insert_order(tx, *fresh, started->id)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
