@@ -16,8 +16,8 @@ struct Usage {
 };
 Usage usage_of(pid_t process);
 
-// CPU seconds of the whole machine since it started: how long it was busy, and how long another guest of the host had its
-// processors.
+// CPU seconds of the whole machine since it started: how long programs were busy, without PostgreSQL and the kernel's own threads and
+// interrupts, and how long another guest of the host had its processors.
 struct MachineUsage {
   double busy_s = 0;
   double stolen_s = 0;
