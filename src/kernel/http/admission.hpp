@@ -17,7 +17,7 @@ namespace polyshop::http {
 class Admission {
  public:
   static constexpr std::chrono::milliseconds late{100};
-  static constexpr std::chrono::milliseconds held_up{1000};
+  static constexpr std::chrono::seconds catching_up{1};
 
   // `workers` outlive this.
   void watch(const Workers& workers) { watched_.push_back(&workers); }
@@ -31,8 +31,9 @@ class Admission {
     return order[turn_.fetch_add(1, std::memory_order_relaxed) % order.size()] < admitted(longest);
   }
 
-  // How late a pool is for having much to do: one where jobs are done one after the other, and none of them takes for ever.
-  static constexpr std::chrono::nanoseconds lateness(const Workers::Pace& pace) { return pace.since_done < late && pace.took < held_up ? pace.waited : std::chrono::nanoseconds(0); }
+  // How late a pool is for having much to do: one where jobs are done one after the other, and that is not just catching up with what
+  // came while it was held up.
+  static constexpr std::chrono::nanoseconds lateness(const Workers::Pace& pace) { return pace.since_done < late && pace.since_stalled > catching_up ? pace.waited : std::chrono::nanoseconds(0); }
 
   // How many of sixteen may begin where jobs wait for so long.
   static constexpr int parts = 16;

@@ -87,7 +87,7 @@ std::size_t Workers::queued() const {
 Workers::Pace Workers::pace() const {
   const std::lock_guard lock(mutex_);
   const auto now = Clock::now();
-  return {queue_.empty() ? std::chrono::nanoseconds(0) : now - queue_.front().since, now - done_at_, took_};
+  return {queue_.empty() ? std::chrono::nanoseconds(0) : now - queue_.front().since, now - done_at_, now - stalled_at_};
 }
 
 void Workers::run() {
@@ -112,8 +112,9 @@ void Workers::run() {
     job = nullptr;
     lock.lock();
     ++idle_;
-    done_at_ = Clock::now();
-    took_ += (done_at_ - begun - took_) / 8;
+    const auto now = Clock::now();
+    if (std::min(now - begun, now - done_at_) > stalled_after) stalled_at_ = now;
+    done_at_ = now;
   }
 }
 

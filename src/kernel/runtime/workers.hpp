@@ -33,10 +33,11 @@ class Workers {
   std::size_t queued() const;
 
   struct Pace {
-    std::chrono::nanoseconds waited{0};      // how long the job that is next has been waiting; nothing where none waits
-    std::chrono::nanoseconds since_done{0};  // how long ago the last job was done, or the pool was made
-    std::chrono::nanoseconds took{0};        // by a job, a moving average of the last eight or so
+    std::chrono::nanoseconds waited{0};  // how long the job that is next has been waiting; nothing where none waits
+    std::chrono::nanoseconds since_done = std::chrono::hours(1);     // how long ago the last job was done
+    std::chrono::nanoseconds since_stalled = std::chrono::hours(1);  // how long ago it went on after jobs ran for stalled_after and none was done
   };
+  static constexpr std::chrono::milliseconds stalled_after{100};
   Pace pace() const;
 
  private:
@@ -54,8 +55,8 @@ class Workers {
   std::deque<Queued> queue_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
-  Clock::time_point done_at_ = Clock::now();
-  std::chrono::nanoseconds took_{0};
+  Clock::time_point done_at_ = Clock::now() - std::chrono::hours(1);
+  Clock::time_point stalled_at_ = done_at_;
   bool stopping_ = false;
 };
 

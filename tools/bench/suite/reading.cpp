@@ -27,7 +27,8 @@ Findings measure_reading(Bench& bench) {
   bench.step(fmt::format("reading: a shop of {} products", products));
   FilledShop shop({bench.options().program}, bench.folder("reading"), products);
   shop.serve();
-  const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", products);
+  const auto look = [&] { return load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", products); };
+  const auto goods = look();
   Nginx nginx(bench.folder("nginx"), bench.options().root / "tools/bench/nginx.conf");
   copy_answers(goods, shop.port(), nginx);
   nginx.serve();
@@ -63,7 +64,10 @@ Findings measure_reading(Bench& bench) {
     const auto list = bench.closed(ground, shop.port(), shop.process(), "list");
     add(figures[1], list, bench.closed(ground, nginx.port(), nginx.process(), "list"));
     add(figures[2], bench.closed(ground, shop.port(), shop.process(), "filtered"), bench.closed(ground, nginx.port(), nginx.process(), "filtered"));
-    add(figures[3], bench.closed(ground, shop.port(), shop.process(), "conditional"), page);
+    // What has changed in the round before has another ETag.
+    const auto of_today = look();
+    auto ground_of_today = ground_of(of_today, shop);
+    add(figures[3], bench.closed(ground_of_today, shop.port(), shop.process(), "conditional"), page);
     add(figures[4], with_changes("product"), page);
     add(figures[5], with_changes("list"), list);
   }
