@@ -8,8 +8,8 @@ namespace {
 
 constexpr Timestamp day_ms = 24 * 3600'000;
 
-std::int64_t count(bus::Node& node, const Call& call, auto sql) {
-  return node.db.read(call, [&](Tx& tx) { return tx.template get<std::int64_t>(sql); });
+std::int64_t count(bus::Node& node, const Call& call, auto sql, const auto&... values) {
+  return node.db.read(call, [&](Tx& tx) { return tx.template get<std::int64_t>(sql, values...); });
 }
 
 bus::Node& node_of(App& app, std::string_view module) {
@@ -25,7 +25,7 @@ std::string SimulatedCustomers::what_is_open() {
     const auto add = [&](const char* what, std::int64_t n) {
       if (n) open += fmt::format("{}{} {} of {}", open.empty() ? "" : ", ", n, what, node->module());
     };
-    add("sagas", count(*node, call, "SELECT count(*) AS n FROM saga WHERE state NOT IN ('done', 'compensated') AND wake_ms < 9223372036854775807"_sql));
+    add("sagas", count(*node, call, "SELECT count(*) AS n FROM saga WHERE state NOT IN ('done', 'compensated') AND wake_ms < :never"_sql, bus::saga::never));
     add("effects", count(*node, call, "SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql));
     for (const auto& row : node->subscription_rows()) add("events", row.lag + row.parked);
   }

@@ -51,7 +51,7 @@ ImportResult Stock::import(const Call& call, const ImportStock& rows) {
     std::map<std::string, std::optional<LocationId>> locations;
     each([&](const ImportedStock& row) {
       check_row(row);
-      if (!known.contains(row.sku) && !store::find_available(tx, row.sku)) throw bad("unknown_sku", fmt::format("There is no variant with the SKU {}.", row.sku));
+      if (!std::ranges::binary_search(known, row.sku) && !store::find_available(tx, row.sku)) throw bad("unknown_sku", fmt::format("There is no variant with the SKU {}.", row.sku));
       if (row.location) locations[*row.location];
     });
     // Also in one order, whatever that of the rows is.

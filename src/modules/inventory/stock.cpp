@@ -150,10 +150,7 @@ http::Listed<Level> Stock::list_levels(const Call& call, const ListLevels& wante
                  [](const auto& l) { return LevelPosition{l.sku, l.location_id.str()}; });
 }
 
-std::set<std::string> Stock::known_skus(const Call& call, std::vector<std::string> skus) {
-  const auto known = catalog_.find_skus(call.unkeyed(), {std::move(skus)});
-  return {known.begin(), known.end()};
-}
+std::vector<std::string> Stock::known_skus(const Call& call, std::vector<std::string> skus) { return catalog_.find_skus(call.unkeyed(), {std::move(skus)}); }
 
 std::string actor_of(const Call& call) { return call.actor.id.empty() ? "anonymous" : call.actor.id; }
 

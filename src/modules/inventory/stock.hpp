@@ -159,7 +159,7 @@ class Stock {
  private:
   void add(Tx& tx, const Movement& movement);
   bool count(Tx& tx, const ImportedStock& row, const LocationId& location, const std::string& actor);
-  std::set<std::string> known_skus(const Call& call, std::vector<std::string> skus);
+  std::vector<std::string> known_skus(const Call& call, std::vector<std::string> skus);  // in order
 
   bus::Node& node_;
   Bands& bands_;

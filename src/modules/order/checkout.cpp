@@ -202,7 +202,9 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
   keyed.replayed = &is_replayed;
   std::optional<Order> fresh;
   std::optional<Problem> unready;  // why there is none
-  if (cart.state == cart::CartState::open) {
+  if (cart.state != cart::CartState::open) {
+    unready = Problem::conflict("cart_completed", "The cart was completed and its order has been cancelled since. Start a new cart.");
+  } else {
     try {
       if (!cart.requirements.empty()) throw missing(cart.requirements);
       cart::check_nothing_is_gone(cart);
@@ -218,8 +220,7 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
   const auto claim = node_.db.write(keyed, [&](Tx& tx) {
     started.reset();
     if (const auto living = store::find_living_of_cart(tx, id)) return Claim{living->order.id, living->saga_id};
-    if (unready) throw *unready;  // the order that was living a moment ago has failed since
-    if (!fresh) throw Problem::conflict("cart_completed", "The cart was completed and its order has been cancelled since. Start a new cart.");
+    if (unready) throw *unready;  // where an order was living a moment ago, it has failed since
     started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", "", {}, {}}));
     if (!store::insert_order(tx, *fresh, started->id)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
     store::insert_history(tx, fresh->id, 1, OrderState::pending, "", "checkout");
