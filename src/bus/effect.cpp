@@ -42,12 +42,55 @@ void Effects::insert(Tx& tx, const std::string& kind, const std::string& id, con
 void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
   insert(tx, kind, id, data, delay_ms);
   if (delay_ms) return;
-  tx.after_commit([this, kind, id, data] { submit(kind, id, data, 1); });
+  tx.after_commit([this, kind, id, data] { submit(kind, {id, data, 1}); });
 }
 
-void Effects::submit(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts) {
-  Job job = [this, kind, id, data, attempts] { perform_row(kind, id, data, attempts); };
-  workers_.submit(std::move(job));  // a full queue leaves it to take_due(), once the lease is over
+// A full queue leaves it to take_due(), once the lease is over.
+void Effects::submit(const std::string& kind, Row row) {
+  const auto handler = handlers_.find(kind);
+  if (handler == handlers_.end() || !handler->second.perform_together) {
+    Job job = [this, kind, row = std::move(row)] { perform_row(kind, row); };
+    workers_.submit(std::move(job));
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    const auto [rows, is_first] = gathered_.try_emplace(kind);
+    rows->second.push_back(std::move(row));
+    if (!is_first) return;
+  }
+  Job job = [this, kind] { perform_gathered(kind); };
+  if (workers_.submit(std::move(job))) return;
+  const std::lock_guard lock(mutex_);
+  gathered_.erase(kind);
+}
+
+void Effects::perform_gathered(const std::string& kind) {
+  constexpr std::size_t together_max = 100;
+  while (true) {
+    std::vector<Row> rows;
+    {
+      const std::lock_guard lock(mutex_);
+      auto& gathered = gathered_.at(kind);
+      if (gathered.empty()) {
+        gathered_.erase(kind);
+        return;
+      }
+      const auto end = gathered.begin() + static_cast<std::ptrdiff_t>(std::min(gathered.size(), together_max));
+      rows.assign(std::move_iterator(gathered.begin()), std::move_iterator(end));
+      gathered.erase(gathered.begin(), end);
+    }
+    record(kind, rows, results_of(kind, rows));
+  }
+}
+
+std::vector<EffectResult> Effects::results_of(const std::string& kind, std::span<const Row> rows) const {
+  try {
+    failpoint::reach("effect.before_perform", kind);
+    return handlers_.at(kind).perform_together(call(), rows);
+  } catch (const std::exception& error) {
+    return std::vector(rows.size(), EffectResult{EffectResult::Kind::again, error.what(), 0});
+  }
 }
 
 void Effects::enqueue_to_perform(Tx& tx, const std::string& kind, const std::string& id, const std::string& data) { insert(tx, kind, id, data, 0); }
@@ -68,8 +111,8 @@ bool Effects::take_due() {
   });
   for (const auto& row : due) {
     const auto handler = handlers_.find(row.kind);
-    const bool blocks = handler != handlers_.end() && handler->second.blocks;
-    blocks ? submit(row.kind, row.id, row.data, row.attempts) : perform_row(row.kind, row.id, row.data, row.attempts);
+    const bool blocks = handler != handlers_.end() && (handler->second.blocks || handler->second.perform_together);
+    blocks ? submit(row.kind, {row.id, row.data, row.attempts}) : perform_row(row.kind, {row.id, row.data, row.attempts});
   }
   return !due.empty();
 }
@@ -88,24 +131,16 @@ void Effects::forget_ended(Timestamp kept_ms) {
     });
 }
 
-void Effects::perform_row(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts) {
+void Effects::perform_row(const std::string& kind, const Row& row) {
   const auto handler = handlers_.find(kind);
-  if (handler == handlers_.end()) return log::error("an effect has no handler", {{"kind", kind}, {"id", id}});
-  perform(kind, id, data, attempts, [&](const Call& call, Done done) { handler->second.perform(call, id, data, std::move(done)); });
+  if (handler == handlers_.end()) return log::error("an effect has no handler", {{"kind", kind}, {"id", row.id}});
+  perform(kind, row, [&](const Call& call, Done done) { handler->second.perform(call, row.id, row.data, std::move(done)); });
 }
 
-void Effects::perform(const std::string& kind, const std::string& id, const std::string& data, const Start& start) { perform(kind, id, data, 1, start); }
+void Effects::perform(const std::string& kind, const std::string& id, const std::string& data, const Start& start) { perform(kind, {id, data, 1}, start); }
 
-void Effects::perform(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, const Start& start) {
-  auto done = [this, kind, id, data, attempts](EffectResult result) {
-    try {
-      failpoint::reach("effect.performed", kind);
-      record(kind, id, data, attempts, std::move(result));
-    } catch (const std::exception& error) {
-      // The row stays due and its lease runs out: it is performed again, and the other side recognises the key.
-      log::error("the result of an effect could not be recorded", {{"kind", kind}, {"id", id}, {"error", error.what()}});
-    }
-  };
+void Effects::perform(const std::string& kind, const Row& row, const Start& start) {
+  auto done = [this, kind, row](EffectResult result) { record(kind, {&row, 1}, {std::move(result)}); };
   try {
     failpoint::reach("effect.before_perform", kind);
     start(call(), done);
@@ -114,23 +149,33 @@ void Effects::perform(const std::string& kind, const std::string& id, const std:
   }
 }
 
-void Effects::record(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, EffectResult result) {
+// Where that fails the rows stay due and their lease runs out: they are performed again, and the other side recognises the keys.
+void Effects::record(const std::string& kind, std::span<const Row> rows, std::vector<EffectResult> results) {
   const auto& handler = handlers_.at(kind);
-  if (result.kind == EffectResult::Kind::again && attempts >= handler.attempts_max) result.kind = EffectResult::Kind::failed;
-  database_.write(call(), [&](Tx& tx) {
-    if (result.kind == EffectResult::Kind::again) {
-      // Not where somebody else performs it by now, because this took longer than the lease.
-      tx.exec("UPDATE effect SET due_ms = :due, lease_until_ms = 0, failure = :failure WHERE id = :id AND state = 'due' AND attempts = :attempts"_sql,
-              tx.now() + (result.again_after_ms ? result.again_after_ms : backoff_ms(attempts)), log::redacted(result.text), id, attempts);
-      return;
-    }
-    const bool is_done = result.kind == EffectResult::Kind::done;
-    const auto ended = tx.exec("UPDATE effect SET state = :state, result = :result, failure = :failure, lease_until_ms = 0 WHERE id = :id AND state = 'due'"_sql,
-                               is_done ? "done" : "failed", is_done ? result.text : "", is_done ? std::string() : log::redacted(result.text), id);
-    if (ended == 1) handler.record(tx, id, data, result);
-    failpoint::reach("effect.recorded", kind);
-  });
-  failpoint::reach("effect.committed", kind);
+  try {
+    failpoint::reach("effect.performed", kind);
+    database_.write(call(), [&](Tx& tx) {
+      for (std::size_t i = 0; i < rows.size(); ++i) record(tx, handler, rows[i], results.at(i));
+      failpoint::reach("effect.recorded", kind);
+    });
+    failpoint::reach("effect.committed", kind);
+  } catch (const std::exception& error) {
+    log::error("the result of an effect could not be recorded", {{"kind", kind}, {"id", rows.front().id}, {"rows", rows.size()}, {"error", error.what()}});
+  }
+}
+
+void Effects::record(Tx& tx, const Handler& handler, const Row& row, EffectResult result) {
+  if (result.kind == EffectResult::Kind::again && row.attempts >= handler.attempts_max) result.kind = EffectResult::Kind::failed;
+  if (result.kind == EffectResult::Kind::again) {
+    // Not where somebody else performs it by now, because this took longer than the lease.
+    tx.exec("UPDATE effect SET due_ms = :due, lease_until_ms = 0, failure = :failure WHERE id = :id AND state = 'due' AND attempts = :attempts"_sql,
+            tx.now() + (result.again_after_ms ? result.again_after_ms : backoff_ms(row.attempts)), log::redacted(result.text), row.id, row.attempts);
+    return;
+  }
+  const bool is_done = result.kind == EffectResult::Kind::done;
+  const auto ended = tx.exec("UPDATE effect SET state = :state, result = :result, failure = :failure, lease_until_ms = 0 WHERE id = :id AND state = 'due'"_sql,
+                             is_done ? "done" : "failed", is_done ? result.text : "", is_done ? std::string() : log::redacted(result.text), row.id);
+  if (ended == 1) handler.record(tx, row.id, row.data, result);
 }
 
 }  // namespace polyshop::bus

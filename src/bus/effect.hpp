@@ -2,7 +2,10 @@
 
 #include <functional>
 #include <map>
+#include <mutex>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "kernel/db/database.hpp"
 #include "kernel/runtime/workers.hpp"
@@ -24,9 +27,17 @@ class Effects {
  public:
   using Done = std::move_only_function<void(EffectResult)>;
   using Start = std::function<void(const Call& call, Done done)>;
+  struct Row {
+    std::string id;
+    std::string data;
+    std::int64_t attempts = 0;
+  };
   struct Handler {
     // Starts the effect and returns; calls done once, from any thread. Runs at least once for each row.
     std::function<void(const Call& call, const std::string& id, const std::string& data, Done done)> perform;
+    // In its place, for effects that take less when they are done together: takes its time, on one worker for all that is there by then,
+    // and answers for each of the rows in their order. Their results are recorded in one transaction.
+    std::function<std::vector<EffectResult>(const Call& call, std::span<const Row> rows)> perform_together;
     // Records what came of it; exactly once, in the transaction that ends the row. After the last attempt `result` is failed.
     std::function<void(Tx& tx, const std::string& id, const std::string& data, const EffectResult& result)> record;
     std::int64_t attempts_max = 10;
@@ -51,15 +62,20 @@ class Effects {
 
  private:
   void insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms);
-  void perform_row(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts);
-  void perform(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, const Start& start);
-  void submit(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts);
-  void record(const std::string& kind, const std::string& id, const std::string& data, std::int64_t attempts, EffectResult result);
+  void perform_row(const std::string& kind, const Row& row);
+  void perform(const std::string& kind, const Row& row, const Start& start);
+  void perform_gathered(const std::string& kind);
+  std::vector<EffectResult> results_of(const std::string& kind, std::span<const Row> rows) const;
+  void submit(const std::string& kind, Row row);
+  void record(const std::string& kind, std::span<const Row> rows, std::vector<EffectResult> results);
+  void record(Tx& tx, const Handler& handler, const Row& row, EffectResult result);
   Call call() const;
 
   Database& database_;
   Workers& workers_;
   std::map<std::string, Handler> handlers_;
+  std::mutex mutex_;
+  std::map<std::string, std::vector<Row>> gathered_;  // by kind: what is to be performed together; there where a worker is to come or at it
 };
 
 }  // namespace polyshop::bus

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <numeric>
+
 #include "nodes.hpp"
 
 // Outside effects whose answers come late, twice, or in another order.
@@ -32,6 +34,66 @@ TEST_CASE("an effect that took longer than its lease is performed again, and the
     ground.clock().advance(600'000);
     ground.deliver_events();
     CHECK(answers.size() == 3);
+  });
+}
+
+namespace {
+
+// Waits until a statement about the effects answers that; they are performed on the module's workers.
+void await_effects(Ground& ground, Nodes& nodes, const std::string& wanted) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  std::string now;
+  while (std::chrono::steady_clock::now() < give_up) {
+    now = nodes.source.db.read(ground.as_system(), [](Tx& tx) {
+      std::string all;
+      for (const auto& one : tx.list<std::string>("SELECT id || ' ' || state || ' ' || cast(attempts as text) || ' ' || result || failure AS one FROM effect ORDER BY id"_sql)) all += one + "; ";
+      return all;
+    });
+    if (now == wanted) return;
+    std::this_thread::yield();
+  }
+  FAIL("the effects are " << now << " and were to be " << wanted);
+}
+
+}  // namespace
+
+TEST_CASE("effects that are performed together end each by its own result, and none is lost where they fail together") {
+  on_each_engine([](Ground& ground) {
+    Nodes nodes(ground);
+    std::mutex mutex;
+    std::vector<std::size_t> together;
+    bool is_away = true;
+    Effects::Handler handler;
+    handler.perform_together = [&](const Call&, std::span<const Effects::Row> rows) {
+      const std::lock_guard lock(mutex);
+      if (is_away) throw Problem::unavailable("away", "Later.");
+      together.push_back(rows.size());
+      std::vector<EffectResult> results;
+      for (const auto& row : rows)
+        results.push_back(row.data == "good" || row.attempts > 2 ? EffectResult{EffectResult::Kind::done, "sent " + row.id, 0} : EffectResult{EffectResult::Kind::again, "no room", 0});
+      return results;
+    };
+    handler.record = [](Tx&, const std::string&, const std::string&, const EffectResult&) {};
+    nodes.source.effects.handle("mail", std::move(handler));
+    nodes.open();
+    nodes.source.db.write(ground.as_system(), [&](Tx& tx) {
+      nodes.source.effects.enqueue(tx, "mail", "1", "good");
+      nodes.source.effects.enqueue(tx, "mail", "2", "bad");
+      nodes.source.effects.enqueue(tx, "mail", "3", "good");
+    });
+    await_effects(ground, nodes, "1 due 1 away: Later.; 2 due 1 away: Later.; 3 due 1 away: Later.; ");
+    {
+      const std::lock_guard lock(mutex);
+      is_away = false;
+    }
+    ground.clock().advance(2'000);
+    ground.deliver_events();
+    await_effects(ground, nodes, "1 done 2 sent 1; 2 due 2 no room; 3 done 2 sent 3; ");
+    ground.clock().advance(5'000);
+    ground.deliver_events();
+    await_effects(ground, nodes, "1 done 2 sent 1; 2 done 3 sent 2; 3 done 2 sent 3; ");
+    const std::lock_guard lock(mutex);
+    CHECK(std::accumulate(together.begin(), together.end(), std::size_t{0}) == 4);
   });
 }
 

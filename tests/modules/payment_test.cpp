@@ -280,10 +280,10 @@ TEST_CASE("what follows a provider's answer") {
   row.id = PaymentId::make(1);
   row.amount = 500;
   row.version = 3;
-  const auto authorizing = rules::begun(row, rules::Operation::authorize);
+  const auto authorizing = rules::begun(row, Operation::authorize);
   auto authorized = *rules::answered(authorizing, authorizing.operation_key, approved);
-  const auto capturing = rules::begun(authorized, rules::Operation::capture);
-  const auto voiding = rules::begun(authorized, rules::Operation::cancel);
+  const auto capturing = rules::begun(authorized, Operation::capture);
+  const auto voiding = rules::begun(authorized, Operation::cancel);
   auto cancelled_in_flight = authorizing;
   cancelled_in_flight.cancel_asked = true;
   const Answer action{Verdict::requires_action, "", "https://a.example"};
@@ -388,6 +388,7 @@ TEST_CASE("however the sandbox behaves, each operation has its one outcome and a
   };
   const std::vector<Case> cases{
       {"tok_approve", PaymentState::authorized, PaymentState::captured, RefundState::done, ""},
+      {"tok_approve_outside", PaymentState::authorized, PaymentState::captured, RefundState::done, ""},
       {"tok_decline", PaymentState::declined, PaymentState::declined, RefundState::failed, "card_declined"},
       {"tok_decline_insufficient_funds", PaymentState::declined, PaymentState::declined, RefundState::failed, "insufficient_funds"},
       {"tok_nonsense", PaymentState::declined, PaymentState::declined, RefundState::failed, "unknown_token"},
@@ -434,7 +435,30 @@ TEST_CASE("however the sandbox behaves, each operation has its one outcome and a
       refunds += one.refund == RefundState::done;
       CHECK(shop.effects("refund") == refunds);
     }
-    CHECK(shop.effects("authorize") == 9);
+    CHECK(shop.effects("authorize") == 10);
+  });
+}
+
+TEST_CASE("a provider that answers within the transaction leaves nothing to ask, and one outside an intent") {
+  in_shops([](Shop& shop) {
+    const auto call = shop.ground.as_system();
+    const auto asked = [&] { return shop.module->node().db.read(call, [](Tx& tx) { return tx.get<std::int64_t>("SELECT count(*) AS n FROM effect"_sql); }); };
+    const auto id = shop.open("tok_approve");
+    CHECK(shop.authorize(id).state == PaymentState::authorized);
+    // What is refused in the same transaction is not in the provider's books either.
+    CHECK(code_of([&] { shop.authorize(shop.open("tok_approve")); }) == "order_has_payment");
+    CHECK(shop.effects("authorize") == 1);
+    CHECK(shop.facade().capture(call, {id}).state == PaymentState::captured);
+    CHECK(shop.effects("capture") == 1);
+    CHECK(shop.authorize(shop.open("tok_decline"), "ord_2").decline_code == "card_declined");
+    const auto cancelled = shop.open("tok_approve");
+    shop.authorize(cancelled, "ord_3");
+    CHECK(shop.facade().cancel(call, {cancelled}).state == PaymentState::voided);
+    CHECK(asked() == 0);
+    const auto outside = shop.open("tok_approve_outside");
+    CHECK(shop.authorize(outside, "ord_4").state == PaymentState::authorized);
+    CHECK(asked() == 1);
+    CHECK(shop.events().size() == 6);
   });
 }
 

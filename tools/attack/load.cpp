@@ -21,7 +21,7 @@ struct Ending {
   const char* token;
   int share;
 };
-constexpr Ending endings[] = {{"tok_approve", 82}, {"tok_decline", 8}, {"tok_timeout_after", 3}, {"tok_timeout_before", 3}, {"tok_capture_timeout_after", 2}, {"tok_capture_decline", 2}};
+constexpr Ending endings[] = {{"tok_approve", 41}, {"tok_approve_outside", 41}, {"tok_decline", 8}, {"tok_timeout_after", 3}, {"tok_timeout_before", 3}, {"tok_capture_timeout_after", 2}, {"tok_capture_decline", 2}};
 
 std::string token_for(Random& random) {
   auto at = pick(random, 1, 100);

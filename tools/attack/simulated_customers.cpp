@@ -11,7 +11,7 @@ namespace {
 using http::Method;
 
 // How a payment goes; the sandbox knows them.
-constexpr auto cards = std::to_array<std::string_view>({"tok_approve", "tok_approve", "tok_approve", "tok_decline", "tok_require_action", "tok_timeout_before", "tok_timeout_after", "tok_capture_decline",
+constexpr auto cards = std::to_array<std::string_view>({"tok_approve", "tok_approve", "tok_approve_outside", "tok_decline", "tok_require_action", "tok_timeout_before", "tok_timeout_after", "tok_capture_decline",
                                                         "tok_capture_timeout_before", "tok_capture_timeout_after", "tok_cancel_timeout_before", "tok_cancel_timeout_after", "tok_refund_decline",
                                                         "tok_refund_timeout_before", "tok_refund_timeout_after"});
 constexpr const char* details = R"({"email":"ann@example.com","shipping_address":{"name":"Ann","line1":"Street 1","city":"Bonn","country":"DE"}})";

@@ -86,7 +86,7 @@ void Database::store_result(Tx& tx, const Call& call, const std::string& result)
                                  ON CONFLICT (principal, operation, key) DO NOTHING)"_sql,
                               principal_of(call), call.operation, call.key, call.input_hash, result, tx.now());
   // Another instance committed the same command while this one ran: run again, and find its result.
-  if (stored == 0) throw db::SessionError(db::SessionError::Kind::conflict, "the same command was committed by somebody else");
+  if (stored == 0) Tx::start_over("the same command was committed by somebody else");
 }
 
 bool Database::is_stored(const Call& call) {

@@ -265,3 +265,9 @@ void GroupLane::lead() {
 }
 
 }  // namespace polyshop::db
+
+namespace polyshop {
+
+void Tx::start_over(const std::string& why) { throw db::SessionError(db::SessionError::Kind::conflict, why); }
+
+}  // namespace polyshop

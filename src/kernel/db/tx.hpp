@@ -117,6 +117,10 @@ class Tx {
   // Called once the outer transaction is durable, on the lane's thread; must be short and must not throw.
   void after_commit(std::move_only_function<void()> action) { after_commit_.push_back(std::move(action)); }
 
+  // Gives this transaction up and has the whole job run again, because somebody else changed what it has decided on; after a few times it is Problem
+  // 503 `database_busy`. For PostgreSQL: on SQLite nobody can come between.
+  [[noreturn]] static void start_over(const std::string& why);
+
   // Of the lanes.
   std::vector<std::move_only_function<void()>> take_after_commit() { return std::move(after_commit_); }
 

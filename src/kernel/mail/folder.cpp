@@ -36,21 +36,28 @@ class File {
   const int descriptor_;
 };
 
-}  // namespace
+std::string failed(std::string_view what) { return fmt::format("{}: {}", what, std::strerror(errno)); }
 
-std::string write_to_folder(const std::filesystem::path& folder, const Message& message) {
-  const auto failed = [](std::string_view what) { return fmt::format("{}: {}", what, std::strerror(errno)); };
-  std::error_code error;
-  if (std::filesystem::create_directories(folder, error)) ::chmod(folder.c_str(), 0700);
-  if (error) return fmt::format("the folder for mails cannot be made: {}", error.message());
+std::string write_one(const std::filesystem::path& folder, const Message& message) {
   const auto temporary = folder / ("." + message.id + ".part");
   {
     File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (!file.write_all(to_mime(message)) || !file.sync()) return failed("a mail cannot be written");
   }
   if (::rename(temporary.c_str(), (folder / (message.id + ".eml")).c_str()) != 0) return failed("a mail cannot be renamed");
-  if (!File(folder, O_RDONLY | O_DIRECTORY).sync()) return failed("the folder for mails cannot be synchronised");
   return {};
+}
+
+}  // namespace
+
+std::vector<std::string> write_to_folder(const std::filesystem::path& folder, std::span<const Message> messages) {
+  std::error_code error;
+  if (std::filesystem::create_directories(folder, error)) ::chmod(folder.c_str(), 0700);
+  if (error) return std::vector(messages.size(), fmt::format("the folder for mails cannot be made: {}", error.message()));
+  std::vector<std::string> failures;
+  for (const auto& message : messages) failures.push_back(write_one(folder, message));
+  if (!File(folder, O_RDONLY | O_DIRECTORY).sync()) return std::vector(messages.size(), failed("the folder for mails cannot be synchronised"));
+  return failures;
 }
 
 }  // namespace polyshop::mail

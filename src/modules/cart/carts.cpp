@@ -59,18 +59,18 @@ Carts::Content Carts::load(const Call& call, const CartKey& key) {
 
 Cart Carts::get(const Call& call, const CartKey& key) { return view(call, load(call, key)); }
 
-// The frame of every change: the row is taken first, so that two changes of one cart follow each other. What a repeated key
-// finds done already has to be read.
-Cart Carts::write(const Call& call, const CartKey& key, const std::function<void(Tx&, store::CartRow&)>& change) {
+// The frame of every change, which leaves in `content` what it leaves in the database: the row is taken first, so that two changes of one cart follow
+// each other. What a repeated key finds done already has to be read.
+Cart Carts::write(const Call& call, const CartKey& key, const std::function<void(Tx&, Content&)>& change) {
   std::optional<Content> after;
   node_.db.write(call, [&](Tx& tx) {
     after.reset();
     const bool is_open = store::touch(tx, key.id, tx.now() + settings_.abandoned_after_ms);
-    auto cart = owned(tx, call, key);
+    Content content{owned(tx, call, key), store::list_lines(tx, key.id)};
     if (!is_open) throw Problem::conflict("cart_completed", "The cart was completed and cannot be changed any more.");
-    if (key.version && *key.version != cart.version - 1) throw Problem::precondition_failed("The cart has changed since you read it; read it again and repeat your change.");
-    change(tx, cart);
-    after.emplace(std::move(cart), store::list_lines(tx, key.id));
+    if (key.version && *key.version != content.cart.version - 1) throw Problem::precondition_failed("The cart has changed since you read it; read it again and repeat your change.");
+    change(tx, content);
+    after = std::move(content);
   });
   const auto plain = call.unkeyed();
   return view(plain, after ? *after : load(plain, key));
@@ -80,7 +80,8 @@ Cart Carts::change(const Call& call, const CartKey& key, const ChangeCart& chang
   if (change.email.value && !customer::is_email(*change.email.value)) throw Problem::invalid("malformed_email", "Send an e-mail address such as ann@example.com.", "/email");
   if (change.shipping_address.value) check_address(*change.shipping_address.value, "shipping_address");
   if (change.billing_address.value) check_address(*change.billing_address.value, "billing_address");
-  return write(call, key, [&](Tx& tx, store::CartRow& cart) {
+  return write(call, key, [&](Tx& tx, Content& content) {
+    auto& cart = content.cart;
     const auto country_before = cart.shipping_address ? cart.shipping_address->value.country : customer::Country();
     if (change.email.present) cart.email = change.email.value ? std::optional<std::string>(*change.email.value) : std::nullopt;
     if (change.shipping_address.present) cart.shipping_address = change.shipping_address.value ? std::optional(db::Json<customer::Address>{*change.shipping_address.value}) : std::nullopt;
@@ -90,7 +91,10 @@ Cart Carts::change(const Call& call, const CartKey& key, const ChangeCart& chang
     // Another country or currency has other ways of delivery, and prices that cannot be compared with those seen before.
     const auto country_after = cart.shipping_address ? cart.shipping_address->value.country : customer::Country();
     if (country_before != country_after || currency_before != cart.currency) cart.delivery_method_id.reset();
-    if (currency_before != cart.currency) store::forget_seen_prices(tx, cart.id);
+    if (currency_before != cart.currency) {
+      store::forget_seen_prices(tx, cart.id);
+      for (auto& line : content.lines) line.seen_unit_price.reset();
+    }
     store::update_cart(tx, cart);
   });
 }
@@ -136,7 +140,7 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
   if (lines.empty() || lines.size() > batch_max) throw Problem::invalid("too_many_lines", fmt::format("Send 1 to {} lines at once.", batch_max), "/lines");
   std::vector<std::string> skus;
   for (const auto& line : lines) skus.push_back(line.sku);
-  const auto content = load(call, key);
+  const auto cart = node_.db.read(call, [&](Tx& tx) { return owned(tx, call, key); });
   const auto variants = variants_of(call, skus);
   Problem unknown = Problem::invalid("unknown_sku", "Some of these are not for sale; see errors.");
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -146,11 +150,11 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
   }
   if (!unknown.errors.empty()) throw unknown;
   const auto sold_out = sold_out_of(call, lines, is_single);
-  const auto prices = unit_prices(call, content.cart.currency, skus);
-  return write(call, key, [&](Tx& tx, store::CartRow&) {
+  const auto prices = unit_prices(call, cart.currency, skus);
+  return write(call, key, [&](Tx& tx, Content& content) {
     // Only here: an addition that is repeated under its key answers as it did.
     if (!sold_out.errors.empty()) throw sold_out;
-    auto present = store::list_lines(tx, key.id);
+    auto& present = content.lines;
     auto position = present.empty() ? 0 : present.back().position + 1;
     for (std::size_t i = 0; i < lines.size(); ++i) {
       const auto& line = lines[i];
@@ -175,14 +179,18 @@ Cart Carts::change_line(const Call& call, const CartKey& key, const LineId& id, 
   const auto line = std::ranges::find(content.lines, id, &store::LineRow::id);
   const bool is_there = line != content.lines.end();
   const auto prices = is_there && quantity ? unit_prices(call, content.cart.currency, {line->sku}) : std::map<std::string, std::int64_t>();
-  return write(call, key, [&](Tx& tx, store::CartRow&) {
+  return write(call, key, [&](Tx& tx, Content& now) {
     // Only here: a removal that is repeated under its key finds no line and answers as it did.
-    if (!is_there) throw Problem::not_found("line", id.view());
-    auto changed = *line;
-    changed.quantity = quantity;
-    changed.seen_unit_price = prices.contains(line->sku) ? std::optional(prices.at(line->sku)) : std::nullopt;
-    const bool found = quantity ? store::update_line(tx, changed) : store::delete_line(tx, key.id, id);
-    if (!found) throw Problem::not_found("line", id.view());
+    const auto changed = std::ranges::find(now.lines, id, &store::LineRow::id);
+    if (!is_there || changed == now.lines.end()) throw Problem::not_found("line", id.view());
+    if (quantity == 0) {
+      store::delete_line(tx, key.id, id);
+      now.lines.erase(changed);
+      return;
+    }
+    changed->quantity = quantity;
+    changed->seen_unit_price = prices.contains(line->sku) ? std::optional(prices.at(line->sku)) : std::nullopt;
+    store::update_line(tx, *changed);
   });
 }
 
@@ -196,9 +204,9 @@ Cart Carts::choose_delivery(const Call& call, const CartKey& key, const shipping
   const auto options = delivery_options(call, key);
   if (std::ranges::find(options, method, &shipping::DeliveryOption::method_id) == options.end())
     throw Problem::invalid("delivery_not_offered", "This method is not offered for the cart; choose one of its delivery options.", "/method_id");
-  return write(call, key, [&](Tx& tx, store::CartRow& cart) {
-    cart.delivery_method_id = method;
-    store::update_cart(tx, cart);
+  return write(call, key, [&](Tx& tx, Content& content) {
+    content.cart.delivery_method_id = method;
+    store::update_cart(tx, content.cart);
   });
 }
 

@@ -95,7 +95,7 @@ class Carts {
     std::vector<store::LineRow> lines;
   };
   Content load(const Call& call, const CartKey& key);
-  Cart write(const Call& call, const CartKey& key, const std::function<void(Tx&, store::CartRow&)>& change);
+  Cart write(const Call& call, const CartKey& key, const std::function<void(Tx&, Content&)>& change);
   Cart view(const Call& call, const Content& content);
   std::map<std::string, catalog::SellableVariant> variants_of(const Call& call, const std::vector<std::string>& skus);
   Problem sold_out_of(const Call& call, const std::vector<NewLine>& lines, bool is_single);  // without errors where all are there

@@ -35,11 +35,13 @@ Delivery::Delivery(Platform& platform) {
   if (from_.empty()) from_ = "shop@polyshop.invalid";
 }
 
-EffectResult Delivery::deliver(const mail::Message& message) const {
-  if (!folder_.empty()) {
-    auto failure = mail::write_to_folder(folder_, message);
-    return {failure.empty() ? EffectResult::Kind::done : EffectResult::Kind::again, std::move(failure), 0};
-  }
+std::vector<EffectResult> Delivery::put_into_folder(std::span<const mail::Message> messages) const {
+  std::vector<EffectResult> results;
+  for (auto& failure : mail::write_to_folder(folder_, messages)) results.push_back({failure.empty() ? EffectResult::Kind::done : EffectResult::Kind::again, std::move(failure), 0});
+  return results;
+}
+
+EffectResult Delivery::send(const mail::Message& message) const {
   const auto sent = mail::send_by_smtp(smtp_, message.from, message.to, mail::to_mime(message));
   switch (sent.kind) {
     case mail::SmtpResult::Kind::sent: return {EffectResult::Kind::done, "", 0};

@@ -15,8 +15,10 @@ class Delivery {
   explicit Delivery(Platform& platform);
 
   const std::string& from() const { return from_; }
-  // Blocks, at most about 20 seconds. A mail that is delivered again is the same file, or has the same Message-ID.
-  bus::EffectResult deliver(const mail::Message& message) const;
+  bool is_to_folder() const { return !folder_.empty(); }
+  // Both block, and a mail that is delivered again is the same file, or has the same Message-ID.
+  bus::EffectResult send(const mail::Message& message) const;  // at most about 20 seconds
+  std::vector<bus::EffectResult> put_into_folder(std::span<const mail::Message> messages) const;
 
  private:
   std::filesystem::path folder_;  // empty: by SMTP

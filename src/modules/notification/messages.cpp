@@ -10,6 +10,8 @@ namespace {
 constexpr std::string_view kind = "notification.deliver";
 constexpr std::int64_t attempts_max = 100;  // with the usual backoff about a day, as mail servers try
 
+mail::Message mail_of(const Message& message, const Delivery& delivery) { return {message.id.str(), delivery.from(), message.recipient, message.subject, message.body, message.created_ms}; }
+
 }  // namespace
 
 std::string money_text(std::int64_t amount, Currency currency, std::string_view language) {
@@ -32,7 +34,10 @@ std::string lines_text(const order::Order& order) {
 
 Messages::Messages(bus::Node& node, Delivery delivery) : node_(node), delivery_(std::move(delivery)) {
   bus::Effects::Handler handler;
-  handler.perform = [this](const Call& call, const std::string& id, const std::string&, bus::Effects::Done done) { deliver(call, *MessageId::parse(id), std::move(done)); };
+  if (delivery_.is_to_folder())
+    handler.perform_together = [this](const Call& call, std::span<const bus::Effects::Row> rows) { return put_into_folder(call, rows); };
+  else
+    handler.perform = [this](const Call& call, const std::string& id, const std::string&, bus::Effects::Done done) { done(send(call, *MessageId::parse(id))); };
   handler.record = [](Tx& tx, const std::string& id, const std::string&, const bus::EffectResult& result) {
     if (result.kind == bus::EffectResult::Kind::done)
       store::set_sent(tx, *MessageId::parse(id));
@@ -81,10 +86,29 @@ void Messages::queue(Tx& tx, const bus::Event& event, MailEvent mail, const orde
   if (store::insert_message(tx, message, event.id) && is_address) node_.effects.enqueue(tx, std::string(kind), message.id.str(), "");
 }
 
-void Messages::deliver(const Call& call, const MessageId& id, bus::Effects::Done done) {
+bus::EffectResult Messages::send(const Call& call, const MessageId& id) {
   const auto message = node_.db.read(call, [&](Tx& tx) { return store::find_message(tx, id); });
-  if (!message || message->state != MessageState::queued) return done({bus::EffectResult::Kind::done, "", 0});
-  done(delivery_.deliver({id.str(), delivery_.from(), message->recipient, message->subject, message->body, message->created_ms}));
+  if (!message || message->state != MessageState::queued) return {};
+  return delivery_.send(mail_of(*message, delivery_));
+}
+
+std::vector<bus::EffectResult> Messages::put_into_folder(const Call& call, std::span<const bus::Effects::Row> rows) {
+  std::vector<mail::Message> mails;
+  std::vector<std::size_t> row_of_mail;
+  node_.db.read(call, [&](Tx& tx) {
+    mails.clear();
+    row_of_mail.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto message = store::find_message(tx, *MessageId::parse(rows[i].id));
+      if (!message || message->state != MessageState::queued) continue;
+      mails.push_back(mail_of(*message, delivery_));
+      row_of_mail.push_back(i);
+    }
+  });
+  std::vector<bus::EffectResult> results(rows.size());
+  auto put = delivery_.put_into_folder(mails);
+  for (std::size_t i = 0; i < put.size(); ++i) results[row_of_mail[i]] = std::move(put[i]);
+  return results;
 }
 
 Message Messages::get(const Call& call, const MessageId& id) {

@@ -48,7 +48,8 @@ class Messages {
 
  private:
   void queue(Tx& tx, const bus::Event& event, MailEvent kind, const order::Order& order, const Values& values);
-  void deliver(const Call& call, const MessageId& id, bus::Effects::Done done);
+  bus::EffectResult send(const Call& call, const MessageId& id);
+  std::vector<bus::EffectResult> put_into_folder(const Call& call, std::span<const bus::Effects::Row> rows);
   bus::Node& node_;
   const Delivery delivery_;
 };

@@ -158,8 +158,7 @@ bus::SagaDefinition Checkout::definition() {
   capture.pivot = true;
   capture.logged_with_next = true;
   capture.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    auto payment = others_.payment.get_payment(call, {state.payment_id});
-    if (payment.state == PaymentState::authorized) payment = others_.payment.capture(call, {state.payment_id});
+    const auto payment = captured(call, state.payment_id);
     if (payment.state == PaymentState::captured) return Advance::next();
     if (payment.state == PaymentState::declined || payment.state == PaymentState::voided)
       throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.");
@@ -193,6 +192,16 @@ bus::SagaDefinition Checkout::definition() {
     state.placed_ms = tx.now();
   });
   return checkout;
+}
+
+// How the payment stands that was asked to be captured, though it be one that cannot.
+payment::Payment Checkout::captured(const Call& call, const payment::PaymentId& id) {
+  try {
+    return others_.payment.capture(call, {id});
+  } catch (const Problem& problem) {
+    if (problem.code != "not_authorized") throw;
+    return others_.payment.get_payment(call, {id});
+  }
 }
 
 http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const std::string& token) {

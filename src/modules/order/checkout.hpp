@@ -46,6 +46,7 @@ class Checkout {
   static http::Response shown(const Order& order, int status);
   http::Outcome answer(const Call& call, const Claim& claim, const std::optional<bus::Saga>& found, bool is_ours, bool is_replayed, Deadline give_up);
   bus::SagaDefinition definition();
+  payment::Payment captured(const Call& call, const payment::PaymentId& id);
 
   bus::Node& node_;
   const Others& others_;

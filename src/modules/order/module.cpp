@@ -16,7 +16,7 @@ Module::Module(Platform& platform, bus::Node& payments, const cart::Facade& cart
   // What the provider has answered lets the order's saga go on.
   node_.subscribe(payments).on<payment::PaymentChanged>([this](Tx& tx, const bus::Event&, const payment::PaymentChanged& changed) {
     const auto id = OrderId::parse(changed.order_id);
-    if (const auto saga = id ? store::find_saga(tx, *id) : std::nullopt) node_.sagas.wake(tx, *saga);
+    if (const auto saga = id ? store::find_saga_under_way(tx, *id) : std::nullopt) node_.sagas.wake(tx, *saga);
   });
 
   add_routes(node_.routes(), checkout_, orders_);

@@ -73,7 +73,7 @@ bool insert_order(Tx& tx, const Order& order, const SagaRef& saga) {
 
 std::optional<Stored> find_order(Tx& tx, const OrderId& id) { return stored_of(tx.find<ShownRow>("SELECT number, state, document, saga_id, version, placed_ms FROM shop_order WHERE id = :id"_sql, id)); }
 
-std::optional<SagaRef> find_saga(Tx& tx, const OrderId& id) { return tx.find<SagaRef>("SELECT saga_id FROM shop_order WHERE id = :id"_sql, id); }
+std::optional<SagaRef> find_saga_under_way(Tx& tx, const OrderId& id) { return tx.find<SagaRef>("SELECT saga_id FROM shop_order WHERE id = :id AND state IN ('pending', 'cancelling')"_sql, id); }
 
 std::optional<Stored> find_living_of_cart(Tx& tx, const cart::CartId& cart) {
   return stored_of(tx.find<ShownRow>("SELECT number, state, document, saga_id, version, placed_ms FROM shop_order WHERE cart_id = :cart AND state <> 'cancelled'"_sql, cart));

@@ -39,7 +39,7 @@ struct Stored {
 
 bool insert_order(Tx& tx, const Order& order, const SagaRef& saga);  // false where the cart has a living order
 std::optional<Stored> find_order(Tx& tx, const OrderId& id);
-std::optional<SagaRef> find_saga(Tx& tx, const OrderId& id);  // of an order: what goes on about it, or did last
+std::optional<SagaRef> find_saga_under_way(Tx& tx, const OrderId& id);  // of an order: nothing where none goes on about it
 std::optional<Stored> find_living_of_cart(Tx& tx, const cart::CartId& cart);
 // The next state, where it is in one of the expected; answers the new version.
 std::optional<std::int64_t> change_state(Tx& tx, const OrderId& id, OrderState from, OrderState to);

@@ -8,9 +8,20 @@
 namespace polyshop::payment {
 namespace {
 
-using rules::Operation;
-
 bool waits_for_answer(PaymentState state) { return state == PaymentState::authorizing || state == PaymentState::capturing || state == PaymentState::voiding; }
+
+// What is asked of the provider for a payment whose operation has begun.
+ProviderCall call_of(const PaymentRow& row, Operation operation) {
+  ProviderCall call;
+  call.key = row.operation_key;
+  call.authorization = rules::authorization_of(row.id);
+  call.amount = {operation == Operation::capture ? row.authorized : row.amount, row.currency};
+  if (operation == Operation::authorize) {
+    call.token = row.token;
+    call.return_url = row.return_url;
+  }
+  return call;
+}
 
 std::vector<Payment> payments_of(const std::vector<PaymentRow>& rows) {
   std::vector<Payment> payments;
@@ -62,9 +73,15 @@ PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entr
     const auto before = get_row(tx, id);
     auto next = next_of(tx, before);
     if (!next) return before;
-    if (!store::update_payment(tx, before, *next)) continue;
+    const auto key = waits_for_answer(next->state) ? next->operation_key : std::string();
+    const auto answered = key.empty() ? std::nullopt : answered_within(tx, *next);
+    if (answered) next = answered;
+    if (!store::update_payment(tx, before, *next)) {
+      if (answered) Tx::start_over("the payment has changed since its provider was asked");
+      continue;
+    }
     ++next->version;
-    for (const auto& [account, amount] : rules::postings_between(before, *next)) store::insert_posting(tx, id, {entry, account, next->currency, amount, tx.now()});
+    for (const auto& [account, amount] : rules::postings_between(before, *next)) store::insert_posting(tx, id, {answered ? key : entry, account, next->currency, amount, tx.now()});
     if (next->state == before.state) return *next;
     if (!waits_for_answer(next->state))
       publish(tx, *next);
@@ -77,6 +94,15 @@ PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entr
     return *next;
   }
   throw Problem::unavailable("busy", "The payment is being changed by others. Try again.");
+}
+
+// How a payment that is about to ask its provider stands once that has answered, where it does so within this transaction.
+std::optional<PaymentRow> Payments::answered_within(Tx& tx, const PaymentRow& asking) {
+  const auto provider = providers_.find(asking.provider);
+  const auto operation = rules::operation_of(asking.operation_key);
+  if (provider == providers_.end() || !operation) return {};
+  const auto answer = provider->second->answer_within(tx, *operation, call_of(asking, *operation));
+  return answer ? rules::answered(asking, asking.operation_key, *answer) : std::nullopt;
 }
 
 // Answers what the provider says where it says so at once, else that it was asked. Without the call's key: a repetition answers
@@ -160,19 +186,15 @@ std::optional<Payments::Pending> Payments::find_pending(Tx& tx, const std::strin
     if (!refund || (refund->state != RefundState::pending && refund->state != RefundState::unknown)) return {};
     row = get_row(tx, refund->payment_id);
     pending.call.amount = {refund->amount, refund->currency};
+    pending.call.key = key;
+    pending.call.authorization = rules::authorization_of(row->id);
   } else {
     row = store::find_payment(tx, *PaymentId::parse(std::string_view(key).substr(0, PaymentId::size)));
     if (!row || row->operation_key != key) return {};
-    pending.call.amount = {*operation == Operation::capture ? row->authorized : row->amount, row->currency};
+    pending.call = call_of(*row, *operation);
   }
   pending.provider = row->provider;
   pending.waits_for_shopper = row->state == PaymentState::requires_action;
-  pending.call.key = key;
-  pending.call.authorization = rules::authorization_of(row->id);
-  if (*operation == Operation::authorize) {
-    pending.call.token = row->token;
-    pending.call.return_url = row->return_url;
-  }
   return pending;
 }
 

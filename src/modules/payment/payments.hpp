@@ -36,7 +36,7 @@ struct PaymentDetail : Payment {
 BOOST_DESCRIBE_STRUCT(PaymentDetail, (Payment), (refunds, postings))
 
 // Payments and their refunds. A change that needs the provider commits the intent and the key it is asked with, in one transaction;
-// the answer comes to apply_answer(), whichever way it comes.
+// the answer comes to apply_answer(), whichever way it comes. A provider that keeps its books here answers in that transaction.
 class Payments {
  public:
   struct Limits {
@@ -73,8 +73,9 @@ class Payments {
   using Next = std::function<std::optional<PaymentRow>(Tx& tx, const PaymentRow& row)>;
 
   PaymentRow get_row(Tx& tx, const PaymentId& id);
-  // Where it asks the provider, that is done after the commit: by the caller where `asked` is given, under the key it then holds.
+  // A provider that can answers within the transaction. Any other is asked after the commit: by the caller where `asked` is given, under the key it then holds.
   PaymentRow change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of, std::string* asked = nullptr);
+  std::optional<PaymentRow> answered_within(Tx& tx, const PaymentRow& asking);
   Payment change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of);
   void publish(Tx& tx, const PaymentRow& row);
   void apply_answer(Tx& tx, const std::string& key, const Answer& answer);

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "kernel/db/tx.hpp"
 #include "kernel/http/request.hpp"
 #include "payment/facade.hpp"
 
@@ -18,6 +19,8 @@ struct Answer {
   std::string url;
 };
 BOOST_DESCRIBE_STRUCT(Answer, (), (verdict, code, url))
+
+enum class Operation { authorize, capture, cancel, refund };
 
 struct ProviderCall {
   std::string key;            // stored before the first call and the same in every repetition
@@ -45,6 +48,9 @@ class Provider {
   virtual void cancel(const ProviderCall& call, Done done) = 0;
   virtual void refund(const ProviderCall& call, Done done) = 0;
   virtual void ask(const std::string& key, Done done) = 0;
+  // Answers as the above do, at once and in the transaction that asks, where what the provider knows is in this module's own database: a crash finds
+  // all of it or nothing. Nothing where it has to be asked from outside, after that transaction. Not asked for refunds.
+  virtual std::optional<Answer> answer_within(Tx&, Operation, const ProviderCall&) { return {}; }
   // Reads what came to /v1/hooks/{provider}. Throws Problem 401 where it was not the provider who sent it.
   virtual Notice read_notice(const Call& call, const http::Request& request) = 0;
 };

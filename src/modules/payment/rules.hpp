@@ -6,8 +6,6 @@
 // What may follow what: pure functions over a payment's row.
 namespace polyshop::payment::rules {
 
-enum class Operation { authorize, capture, cancel, refund };
-
 // The provider's key of an operation: "pay_....authorize". A refund's is its id. A cancellation that the provider refused may be tried
 // again, as another operation, so its key has the payment's version.
 std::string key_of(const PaymentRow& row, Operation operation);

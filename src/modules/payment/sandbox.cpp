@@ -5,8 +5,6 @@
 namespace polyshop::payment {
 namespace {
 
-using rules::Operation;
-
 enum class Manner { obey, decline, require_action, timeout_before, timeout_after };
 
 struct Behaviour {
@@ -35,9 +33,11 @@ constexpr Behaviour behaviours[] = {
 Behaviour behaviour_of(std::string_view token, Operation operation) {
   for (const auto& behaviour : behaviours)
     if (behaviour.token == token) return behaviour.operation == operation ? behaviour : Behaviour{token, operation, Manner::obey, ""};
-  if (operation == Operation::authorize && token != "tok_approve") return {token, operation, Manner::decline, "unknown_token"};
+  if (operation == Operation::authorize && token != "tok_approve" && token != "tok_approve_outside") return {token, operation, Manner::decline, "unknown_token"};
   return {token, operation, Manner::obey, ""};
 }
+
+bool answers_within(std::string_view token) { return token == "tok_approve" || token == "tok_decline" || token == "tok_decline_insufficient_funds"; }
 
 constexpr std::string_view name_of(Operation operation) {
   switch (operation) {
@@ -72,6 +72,13 @@ std::pair<Verdict, std::string> decide(Tx& tx, Operation operation, const Provid
   return {Verdict::approved, ""};
 }
 
+// Of what was authorized; the token comes with the authorization only.
+std::string token_of(Tx& tx, Operation operation, const ProviderCall& call) {
+  if (operation == Operation::authorize) return call.token;
+  const auto authorization = store::find_sandbox(tx, call.authorization);
+  return authorization ? authorization->token : std::string();
+}
+
 struct ActionResult {
   std::string key;
   std::string result;
@@ -81,21 +88,26 @@ BOOST_DESCRIBE_STRUCT(ActionResult, (), (key, result))
 }  // namespace
 
 Answer Sandbox::answer(Operation operation, const ProviderCall& call) {
-  return node_.db.write(node_.system_call("sandbox"), [&](Tx& tx) -> Answer {
-    auto token = call.token;
-    if (operation != Operation::authorize)
-      if (const auto authorization = store::find_sandbox(tx, call.authorization)) token = authorization->token;
-    const bool is_first = store::insert_sandbox(tx, {call.key, call.authorization, std::string(name_of(operation)), token, call.return_url, call.amount.amount, call.amount.currency, Verdict::nothing, ""});
-    const auto before = *store::find_sandbox(tx, call.key);
-    if (before.verdict != Verdict::nothing) return answer_of(before);
-    const auto behaviour = behaviour_of(before.token, operation);
-    if (behaviour.manner == Manner::timeout_before && is_first) return {Verdict::unknown, "", ""};
-    const auto [verdict, code] = decide(tx, operation, call, behaviour);
-    // Where the same key was decided at the same time, that decision stands.
-    store::decide_sandbox(tx, call.key, verdict, code);
-    if (behaviour.manner == Manner::timeout_after) return {Verdict::unknown, "", ""};
-    return answer_of(*store::find_sandbox(tx, call.key));
-  });
+  return node_.db.write(node_.system_call("sandbox"), [&](Tx& tx) { return answer(tx, operation, call, token_of(tx, operation, call)); });
+}
+
+std::optional<Answer> Sandbox::answer_within(Tx& tx, Operation operation, const ProviderCall& call) {
+  const auto token = token_of(tx, operation, call);
+  return answers_within(token) ? std::optional(answer(tx, operation, call, token)) : std::nullopt;
+}
+
+Answer Sandbox::answer(Tx& tx, Operation operation, const ProviderCall& call, const std::string& token) {
+  SandboxRow row{call.key, call.authorization, std::string(name_of(operation)), token, call.return_url, call.amount.amount, call.amount.currency, Verdict::nothing, ""};
+  const bool is_first = store::insert_sandbox(tx, row);
+  if (!is_first) row = *store::find_sandbox(tx, call.key);
+  if (row.verdict != Verdict::nothing) return answer_of(row);
+  const auto behaviour = behaviour_of(row.token, operation);
+  if (behaviour.manner == Manner::timeout_before && is_first) return {Verdict::unknown, "", ""};
+  std::tie(row.verdict, row.code) = decide(tx, operation, call, behaviour);
+  const bool is_ours = store::decide_sandbox(tx, call.key, row.verdict, row.code);
+  if (behaviour.manner == Manner::timeout_after) return {Verdict::unknown, "", ""};
+  // Where the same key was decided at the same time, that decision stands.
+  return answer_of(is_ours ? row : *store::find_sandbox(tx, call.key));
 }
 
 void Sandbox::ask(const std::string& key, Done done) {
