@@ -1,7 +1,7 @@
 # How PolyShop's parts are built: one set of warnings, one precompiled header, and polyshop_module(), which gives a
 # business module the includes it may see and no others.
 
-find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(Boost 1.81 REQUIRED COMPONENTS json context)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(OpenSSL REQUIRED)

@@ -66,7 +66,7 @@ void Effects::submit(const std::string& kind, Row row) {
 }
 
 void Effects::perform_gathered(const std::string& kind) {
-  constexpr std::size_t together_max = 100;
+  constexpr std::size_t together_max = 32;
   while (true) {
     std::vector<Row> rows;
     {

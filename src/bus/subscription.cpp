@@ -1,5 +1,7 @@
 #include "bus/subscription.hpp"
 
+#include <semaphore>
+
 #include <fmt/format.h>
 
 #include "kernel/observe/log.hpp"
@@ -35,7 +37,14 @@ bool is_infrastructure(const Problem& problem) { return problem.status == 503 ||
 Timestamp backoff_ms(std::int64_t attempts) { return std::min<Timestamp>(1000LL << std::min<std::int64_t>(attempts, 10), 600'000); }
 
 // What is begun under suspicion is begun alone, so that the end of the process is blamed on the right event.
-std::mutex begins_alone;
+// No mutex, since a job may go on on another thread than it began on.
+std::binary_semaphore others_have_ended(1);
+struct Alone {
+  Alone() { others_have_ended.acquire(); }
+  ~Alone() { others_have_ended.release(); }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+};
 
 }  // namespace
 
@@ -124,7 +133,7 @@ bool Subscription::step() {
       if (events.front().position != *cursor_ + 1)
         throw Problem(409, "events_gone", fmt::format("The log of {} begins at {}, and {} has taken only what is before {}: the events between are neither in the log nor in the archive.", source_.module(), events.front().position, name_, *cursor_ + 1));
       if (one_by_one) {
-        const std::lock_guard alone(begins_alone);
+        const Alone alone;
         if (may_begin(events.front())) take(events);
         begun_.erase(events.front().position);  // this process lives
       } else {
@@ -275,7 +284,7 @@ bool Subscription::retry_parked() {
 }
 
 bool Subscription::retry(const Event& event, std::int64_t attempts) {
-  const std::lock_guard alone(begins_alone);
+  const Alone alone;
   if (begun_.insert(event.position).second) {
     const auto begun = consumer_.write(call(), [&](Tx& tx) {
       const auto count = tx.find<std::int64_t>(R"(UPDATE parked_event SET begun = begun + 1 WHERE subscription = :name AND position = :position AND state = 'parked' RETURNING begun)"_sql, name_, event.position);

@@ -14,6 +14,8 @@
 
 #include <doctest/doctest.h>
 
+#include "kernel/observe/log.hpp"
+
 using namespace polyshop;
 
 namespace {
@@ -179,3 +181,130 @@ TEST_CASE("a job that throws ends the process") {
   CHECK(WTERMSIG(status) == SIGABRT);
 }
 #endif
+
+TEST_CASE("a job that waits for a signal leaves its thread to others") {
+  constexpr std::size_t jobs = 24;
+  std::latch begun(jobs);
+  std::vector<Signal> signals(jobs);
+  std::atomic<std::size_t> ended{0};
+  Workers workers("leaving", jobs, 10);
+  for (auto& signal : signals)
+    REQUIRE(workers.submit([&] {
+      begun.count_down();
+      signal.wait();
+      ++ended;
+    }));
+  begun.wait();
+  // All have begun, on fewer threads: where each kept its own there were as many.
+  CHECK(threads_named("leaving") < jobs);
+  CHECK(ended == 0);
+  for (std::size_t i = jobs; i-- > 0;) signals[i].set();
+  workers.stop();
+  CHECK(ended == jobs);
+}
+
+TEST_CASE("a signal that was given before is not waited for, in a job and outside of one") {
+  Signal given;
+  given.set();
+  given.wait();
+  std::atomic<bool> ran{false};
+  {
+    Workers workers("test", 1, 10);
+    Signal early;
+    early.set();
+    REQUIRE(workers.submit([&] {
+      early.wait();
+      ran = true;
+    }));
+    workers.stop();
+  }
+  CHECK(ran);
+}
+
+TEST_CASE("a job keeps its exceptions and the ids of its log lines while it waits and others run on its thread") {
+  Signal first;
+  Signal second;
+  std::string text;
+  std::string name;
+  std::latch waits(1);
+  Workers workers("exceptions", 8, 10);
+  REQUIRE(workers.submit([&] {
+    const log::Scope scope("first", "");
+    try {
+      throw std::runtime_error("mine");
+    } catch (const std::exception&) {
+      waits.count_down();
+      first.wait();
+      try {
+        throw;  // what this job is handling, and not what others handle meanwhile
+      } catch (const std::exception& own) {
+        text = own.what();
+      }
+    }
+    const auto ids = log::exchange_ids({});
+    name = ids.request_id;
+    log::exchange_ids(ids);
+    second.set();
+  }));
+  waits.wait();
+  std::atomic<int> caught{0};
+  std::latch others(4);
+  for (int i = 0; i < 4; ++i)
+    REQUIRE(workers.submit([&] {
+      const log::Scope scope("other", "");
+      try {
+        throw std::logic_error("another's");
+      } catch (const std::exception&) {
+        others.count_down();
+        second.wait();
+        ++caught;
+      }
+    }));
+  others.wait();
+  first.set();
+  workers.stop();
+  CHECK(text == "mine");
+  CHECK(name == "first");
+}
+
+TEST_CASE("jobs that block their threads, whether they say so or not, keep no other job from going on") {
+  for (const bool says_so : {true, false}) {
+    CAPTURE(says_so);
+    constexpr std::size_t blocking_jobs = 12;
+    std::latch release(1);
+    std::latch blocked(blocking_jobs);
+    Signal signal;
+    std::latch waits(1);
+    std::latch went_on(1);
+    Workers workers("blocking", blocking_jobs + 1, 10);
+    REQUIRE(workers.submit([&] {
+      waits.count_down();
+      signal.wait();
+      went_on.count_down();
+    }));
+    waits.wait();
+    for (std::size_t i = 0; i < blocking_jobs; ++i)
+      REQUIRE(workers.submit([&] {
+        const auto blocking = says_so ? std::make_optional<Workers::Blocking>() : std::nullopt;
+        blocked.count_down();
+        release.wait();
+      }));
+    blocked.wait();
+    signal.set();
+    went_on.wait();
+    release.count_down();
+  }
+}
+
+TEST_CASE("a job that gives way goes on, and outside of a job there is nobody to give way to") {
+  std::atomic<int> ran{0};
+  Workers workers("giving", 3, 10);
+  for (int i = 0; i < 5; ++i)
+    REQUIRE(workers.submit([&] {
+      Workers::give_way();
+      ++ran;
+    }));
+  workers.stop();
+  Workers::give_way();
+  CHECK(ran == 5);
+}

@@ -5,6 +5,7 @@
 #include "kernel/db/ballast.hpp"
 #include "kernel/observe/log.hpp"
 #include "kernel/runtime/failpoint.hpp"
+#include "kernel/runtime/workers.hpp"
 
 namespace polyshop::db {
 namespace {
@@ -119,6 +120,7 @@ void Lanes::run(LaneJob& job) {
     if (free_.empty()) {
       if (waiting_ >= options_.queue_max) throw overloaded();
       ++waiting_;
+      const Workers::Blocking blocking;
       freed_.wait(lock, [this] { return !free_.empty(); });
       --waiting_;
     }
@@ -128,6 +130,8 @@ void Lanes::run(LaneJob& job) {
   std::exception_ptr failure;
   try {
     if (is_expired(job)) std::rethrow_exception(expired());
+    // PostgreSQL's answers are waited for; SQLite only reads here.
+    const auto blocking = options_.session.engine == Engine::postgresql ? std::make_optional<Workers::Blocking>() : std::nullopt;
     run_alone(options_, session, job);
   } catch (...) {
     failure = std::current_exception();
@@ -209,8 +213,9 @@ bool GroupLane::run_jobs(std::vector<Waiting*>& group, bool in_savepoints, After
 }
 
 void GroupLane::lead() {
-  // It never waits for work, but whoever is ready to run goes first: on a busy machine they bring theirs, and the group
-  // is twice as large; on an idle one nobody is.
+  // It never waits for work, but whoever is ready to run goes first, of its own pool and then of others: on a busy machine they bring theirs, and
+  // the group is several times as large; on an idle one nobody is.
+  Workers::give_way();
   ::sched_yield();
   std::vector<Waiting*> group{next()};
   auto* const own = group.front();
@@ -219,7 +224,10 @@ void GroupLane::lead() {
   try {
     ensure_session(options_, session_);
     const auto changed_before = session_->changed_rows();
-    session_->begin(true);
+    {
+      const Workers::Blocking blocking;
+      session_->begin(true);
+    }
     // Jobs mostly succeed, and a savepoint costs as much as a small one. Where one fails, all are run again with savepoints,
     // and so are those of the next groups: failures come in crowds.
     const bool in_savepoints = careful_groups_ > 0;
@@ -234,7 +242,10 @@ void GroupLane::lead() {
     }
     failpoint::reach("lane.before_commit", options_.name);
     const auto committing = std::chrono::steady_clock::now();
-    session_->commit();
+    {
+      const Workers::Blocking blocking;
+      session_->commit();
+    }
     if (session_->changed_rows() != changed_before) generation_.fetch_add(1, std::memory_order_acq_rel);
     failpoint::reach("lane.after_commit", options_.name);
     options_.commit_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - committing).count());

@@ -9,6 +9,7 @@
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
+#include "kernel/runtime/workers.hpp"
 #include "kernel/types/problem.hpp"
 
 namespace polyshop::http {
@@ -90,6 +91,7 @@ ClientResponse Client::send(Method method, const std::string& target, const std:
     request.body() = body;
   }
   request.prepare_payload();
+  const Workers::Blocking blocking;
   beast::error_code error;
   // A kept connection may have been closed by the other side meanwhile; then nothing of the request was read, and it is sent once more.
   for (const bool is_kept : {c.stream != nullptr, false}) {

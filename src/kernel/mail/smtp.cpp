@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "kernel/runtime/workers.hpp"
 #include "kernel/types/problem.hpp"
 
 namespace polyshop::mail {
@@ -58,6 +59,7 @@ SmtpResult send_by_smtp(const SmtpOptions& options, const std::string& from, con
   set(CURLOPT_READFUNCTION, &Reader::read);
   set(CURLOPT_READDATA, &reader);
   set(CURLOPT_WRITEFUNCTION, +[](char*, std::size_t size, std::size_t count, void*) { return size * count; });  // what the server says is nobody's output
+  const Workers::Blocking blocking;
   const auto code = curl_easy_perform(curl.get());
   if (code == CURLE_OK) return {};
   long answer = 0;

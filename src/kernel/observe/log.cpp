@@ -333,6 +333,8 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
   out.logger->log(spdlog::log_clock::time_point{}, {}, spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
 }
 
+Ids exchange_ids(const Ids& ids) { return {std::exchange(current_request_id, ids.request_id), std::exchange(current_trace_id, ids.trace_id)}; }
+
 Scope::Scope(std::string_view request_id, std::string_view trace_id)
     : outer_request_id_(current_request_id), outer_trace_id_(current_trace_id) {
   current_request_id = request_id;

@@ -59,6 +59,13 @@ class Scope {
   std::string_view outer_trace_id_;
 };
 
+// What Scope gives to this thread; for who changes the job that a thread runs.
+struct Ids {
+  std::string_view request_id;
+  std::string_view trace_id;
+};
+Ids exchange_ids(const Ids& ids);
+
 // A text with everything that looks like a secret or an e-mail address replaced by ***.
 std::string redacted(std::string_view text);
 

@@ -2,6 +2,8 @@
 
 #include <atomic>
 
+#include "kernel/runtime/workers.hpp"
+
 namespace polyshop {
 
 // Lets any number through at a time until it is shut: then those inside are waited for, and those who come wait.
@@ -33,6 +35,7 @@ class Gate {
       inside_.fetch_add(1);
       if (!is_shut_) return;
       leave();
+      const Workers::Blocking blocking;
       is_shut_.wait(true);
     }
   }

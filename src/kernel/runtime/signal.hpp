@@ -1,27 +1,33 @@
 #pragma once
 
-#include <cerrno>
-
-#include <semaphore.h>
+#include <atomic>
 
 namespace polyshop {
 
-// Something one thread waits for and another says once. A POSIX semaphore and not std::atomic's wait, which spins through
-// sched_yield before it sleeps and shares its sleepers with whatever hashes to the same place.
+// Something one waits for and another says once. A job of a pool that waits leaves its thread to others; any other thread sleeps.
 class Signal {
  public:
-  Signal() { ::sem_init(&semaphore_, 0, 0); }
-  ~Signal() { ::sem_destroy(&semaphore_); }
+  // Who waits.
+  class Waiter {
+   public:
+    virtual void go_on() = 0;
+
+   protected:
+    ~Waiter() = default;
+  };
+
+  Signal() = default;
   Signal(const Signal&) = delete;
   Signal& operator=(const Signal&) = delete;
 
-  void set() { ::sem_post(&semaphore_); }
-  void wait() {
-    while (::sem_wait(&semaphore_) != 0 && errno == EINTR) {}
-  }
+  void set();
+  void wait();
+  // Whether that one has to wait and will be told; false where it was said already.
+  bool tell(Waiter& waiter);
 
  private:
-  sem_t semaphore_;
+  static Waiter* said();
+  std::atomic<Waiter*> state_ = nullptr;  // who waits, or said()
 };
 
 }  // namespace polyshop

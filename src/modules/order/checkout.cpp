@@ -80,14 +80,41 @@ payment::PaymentId usable_payment(const std::vector<payment::Payment>& sessions,
 
 }  // namespace
 
+// No job holds the mutex while it waits: one takes the next block, and the others are told.
 std::string Numbers::next() {
-  std::lock_guard lock(mutex_);
-  if (next_ == end_) {
-    constexpr std::int64_t block = 100;
-    next_ = node_.db.write(node_.system_call("numbers"), [](Tx& tx) { return store::take_numbers(tx, block); });
-    end_ = next_ + block;
+  std::unique_lock lock(mutex_);
+  while (next_ == end_) {
+    Signal taken;
+    const bool is_first = waiting_.empty();
+    waiting_.push_back(&taken);
+    lock.unlock();
+    if (is_first)
+      take_block();
+    else
+      taken.wait();
+    lock.lock();
   }
   return std::to_string(next_++);
+}
+
+void Numbers::take_block() {
+  constexpr std::int64_t block = 100;
+  std::exception_ptr failure;
+  std::int64_t first = 0;
+  try {
+    first = node_.db.write(node_.system_call("numbers"), [](Tx& tx) { return store::take_numbers(tx, block); });
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure) {
+      next_ = first;
+      end_ = first + block;
+    }
+    for (auto* const waiting : std::exchange(waiting_, {})) waiting->set();  // where there is none yet, the next takes it
+  }
+  if (failure) std::rethrow_exception(failure);
 }
 
 Checkout::Checkout(bus::Node& node, const Others& others) : node_(node), others_(others), numbers_(node) { node_.sagas.define(definition()); }

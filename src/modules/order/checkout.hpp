@@ -20,10 +20,12 @@ class Numbers {
   std::string next();
 
  private:
+  void take_block();
   bus::Node& node_;
   std::mutex mutex_;
   std::int64_t next_ = 0;
   std::int64_t end_ = 0;
+  std::vector<Signal*> waiting_;  // for the next block, the first of them takes it
 };
 
 // What a completion's key stands for: the order it made or found.
