@@ -182,6 +182,46 @@ TEST_CASE("an import is safe to repeat, and bad rows are left aside alone") {
   });
 }
 
+TEST_CASE("rows of a product that follow each other are one change of it, and a refused one takes none of them with it") {
+  on_each_engine([](Ground& ground) {
+    opened(ground, [&](Module& module) {
+      const auto& catalog = module.facade();
+      const auto told = [&] {
+        while (module.node().log.sequence()) {}
+        return std::ranges::count(events(module), ProductChanged::event_name, &bus::Event::name);
+      };
+      ImportProducts rows;
+      rows.rows = {{2, "B", "Bowl", "bowl", {}, {}, {}, {}, {}},
+                   {3, "A-S", "Apron", "apron", {}, {}, 90, {}, {{"size", "S"}}},
+                   {4, "A-M", "Apron", "apron", {}, {}, 95, {}, {{"size", "M"}}},
+                   {5, "B", "Apron", "apron", {}, {}, 95, {}, {{"size", "L"}}},
+                   {6, "A-M", "Apron", {}, {}, {}, 96, {}, {}}};
+      const auto first = catalog.import_products(ground.as_system(), rows);
+      CHECK(first.created == 2);
+      CHECK(first.changed == 2);
+      REQUIRE(first.faults.size() == 1);
+      CHECK(first.faults[0].line == 5);
+      CHECK(first.faults[0].code == "sku_taken");
+      CHECK(told() == 2);
+      auto stored = catalog.export_products(ground.as_system(), {});
+      REQUIRE(stored.size() == 2);
+      std::ranges::sort(stored, {}, [](const Product& product) { return std::string(product.handle); });
+      CHECK(stored[0].version == 1);
+      REQUIRE(stored[0].variants.size() == 2);
+      CHECK(stored[0].variants[1].weight_g == 96);
+
+      // There and back again within one run of rows is no change.
+      rows.rows = {{2, "A-S", "Apron", "apron", {}, {}, 91, {}, {}}, {3, "A-S", "Apron", "apron", {}, {}, 90, {}, {}}, {4, "B", "Bowl", "bowl", {}, {}, 5, {}, {}}, {5, "A-M", "Apron", "apron", {}, {}, 97, {}, {}}};
+      CHECK(catalog.import_products(ground.as_system(), rows).changed == 4);
+      CHECK(told() == 4);
+      stored = catalog.export_products(ground.as_system(), {});
+      std::ranges::sort(stored, {}, [](const Product& product) { return std::string(product.handle); });
+      CHECK(stored[0].version == 2);
+      CHECK(stored[0].variants[1].weight_g == 97);
+    });
+  });
+}
+
 TEST_CASE("staff need the permission; nobody else gets in") {
   Ground ground(Engine::sqlite);
   opened(ground, [&](Module&) {

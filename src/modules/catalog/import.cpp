@@ -63,49 +63,91 @@ void apply_row(Tx& tx, const ImportedProduct& row, const std::string& language, 
   if (row.weight_g) variant->weight_g = *row.weight_g;
 }
 
-Effect put_row(Tx& tx, const ImportedProduct& row, const std::string& language, Places& places) {
-  check_row(row);
-  auto id = store::find_product_by_sku(tx, row.sku);
-  if (row.product) {
-    const auto by_handle = store::find_product_by_handle(tx, *row.product);
-    if (id && by_handle != id) throw bad("sku_taken", fmt::format("The SKU {} belongs to another product.", row.sku));
-    id = by_handle;
+// The product whose rows come one after the other: it is written, and told of, once for all of them, when the turn of another comes.
+class Held {
+ public:
+  Held(Tx& tx, const std::string& language) : tx_(tx), language_(language), places_(language) {}
+
+  Effect put(const ImportedProduct& row) {
+    check_row(row);
+    if (!is_of(row)) {
+      write();
+      find(row);
+    } else if (row.product && !has(row.sku) && store::find_product_by_sku(tx_, row.sku)) {
+      throw taken(row.sku);
+    }
+    auto product = *product_;
+    apply_row(tx_, row, language_, places_, product);
+    check(product);
+    const auto text = json::to_text(product);
+    if (text == text_) return Effect::unchanged;
+    const bool is_new = !before_ && text_.empty();
+    product_ = std::move(product);
+    text_ = text;
+    return is_new ? Effect::created : Effect::changed;
   }
-  if (!id) {
+
+  // What was found or refused in this transaction is so until its end, unless somebody else comes between, on PostgreSQL.
+  void write() {
+    auto product = std::exchange(product_, {});
+    const auto before = std::exchange(before_, {});
+    if (!product || text_.empty()) return;  // every row of a new one was refused
+    if (!before) {
+      if (!store::insert_product(tx_, *product)) Tx::start_over("the handle was taken meanwhile");
+      store::replace_categories(tx_, *product);
+      if (store::insert_variants(tx_, *product)) Tx::start_over("a SKU was taken meanwhile");
+    } else {
+      if (text_ == json::to_text(*before)) return;
+      product->updated_ms = tx_.now();
+      store::update_product(tx_, *product);
+      if (product->category_ids != before->category_ids) store::replace_categories(tx_, *product);
+      if (product->variants != before->variants) {
+        store::delete_variants(tx_, product->id);
+        if (store::insert_variants(tx_, *product)) Tx::start_over("a SKU was taken meanwhile");
+      }
+      ++product->version;
+    }
+    tx_.publish(ProductChanged{*product, product->version});
+  }
+
+ private:
+  static Problem taken(const std::string& sku) { return bad("sku_taken", fmt::format("The SKU {} belongs to another product.", sku)); }
+
+  bool has(const std::string& sku) const { return std::ranges::find(product_->variants, sku, [](const auto& v) -> const std::string& { return v.sku; }) != product_->variants.end(); }
+  bool is_of(const ImportedProduct& row) const { return product_ && (row.product ? product_->handle == *row.product : has(row.sku)); }
+
+  void find(const ImportedProduct& row) {
+    auto id = store::find_product_by_sku(tx_, row.sku);
+    if (row.product) {
+      const auto by_handle = store::find_product_by_handle(tx_, *row.product);
+      if (id && by_handle != id) throw taken(row.sku);
+      id = by_handle;
+    }
+    if (id) {
+      before_ = store::find_product(tx_, *id);
+      product_ = before_;
+      text_ = json::to_text(*before_);
+      return;
+    }
     Product product;
-    product.id = ProductId::make(tx.now());
+    product.id = ProductId::make(tx_.now());
     product.state = State::published;
     product.version = 1;
-    product.created_ms = product.updated_ms = tx.now();
+    product.created_ms = product.updated_ms = tx_.now();
     // A SKU is unique where names repeat, so it tells products of one name apart.
     product.handle = row.product ? *row.product : handle_of(row.name + "-" + row.sku);
-    apply_row(tx, row, language, places, product);
-    check(product);
-    if (!store::insert_product(tx, product)) {
-      product.handle += '-' + product.id.str().substr(ProductId::size - 6);
-      if (!store::insert_product(tx, product)) throw bad("handle_taken", fmt::format("The handle {} is taken.", product.handle));
-    }
-    store::replace_categories(tx, product);
-    if (const auto taken = store::insert_variants(tx, product)) throw bad("sku_taken", fmt::format("The SKU {} belongs to another product.", *taken));
-    tx.publish(ProductChanged{product, product.version});
-    return Effect::created;
+    if (!row.product && store::find_product_by_handle(tx_, product.handle)) product.handle += '-' + product.id.str().substr(ProductId::size - 6);
+    product_ = std::move(product);
+    text_.clear();
   }
-  const auto before = store::find_product(tx, *id);
-  auto product = *before;
-  apply_row(tx, row, language, places, product);
-  if (json::to_text(product) == json::to_text(*before)) return Effect::unchanged;
-  check(product);
-  product.updated_ms = tx.now();
-  store::update_product(tx, product);
-  if (product.category_ids != before->category_ids) store::replace_categories(tx, product);
-  if (product.variants != before->variants) {
-    store::delete_variants(tx, *id);
-    store::insert_variants(tx, product);
-  }
-  ++product.version;
-  tx.publish(ProductChanged{product, product.version});
-  return Effect::changed;
-}
+
+  Tx& tx_;
+  const std::string& language_;
+  Places places_;
+  std::optional<Product> before_;   // as it is stored; nothing where it is new
+  std::optional<Product> product_;  // as the rows so far make it
+  std::string text_;                // of that; empty where no row has been taken for a new one
+};
 
 }  // namespace
 
@@ -115,10 +157,10 @@ ImportResult Products::import(const Call& call, const ImportProducts& rows) {
   ImportResult result;
   const auto run = [&](Tx& tx) {
     result = {};
-    Places places(rows.language);
+    Held held(tx, rows.language);
     for (const auto& row : rows.rows) {
       try {
-        switch (put_row(tx, row, rows.language, places)) {
+        switch (held.put(row)) {
           case Effect::created: ++result.created; break;
           case Effect::changed: ++result.changed; break;
           case Effect::unchanged: ++result.unchanged; break;
@@ -128,6 +170,7 @@ ImportResult Products::import(const Call& call, const ImportProducts& rows) {
         result.faults.push_back({row.line, problem.code, problem.detail});
       }
     }
+    held.write();
   };
   if (!rows.dry_run)
     return node_.db.write(call, [&](Tx& tx) {
