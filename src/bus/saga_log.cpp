@@ -96,7 +96,7 @@ void check_may_go_back(const SagaDefinition& definition, const Saga& saga) {
 }  // namespace
 
 std::optional<Saga> Sagas::find(const SagaId& id) {
-  return database_.read(own_call(), [&](Tx& tx) { return saga::find(tx, id); });
+  return database_.read_once(own_call(), [&](Tx& tx) { return saga::find(tx, id); });
 }
 
 std::vector<Saga> Sagas::list(const Call& call, const SagaFilter& filter) {

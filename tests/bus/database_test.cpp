@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "death.hpp"
 #include "ground.hpp"
 #include "kernel/db/kept.hpp"
 
@@ -60,6 +61,38 @@ TEST_CASE("a job that fails leaves nothing behind and does not touch the others 
     }
     CHECK(notes.all() == std::vector<std::string>(200, "kept"));
   });
+}
+
+TEST_CASE("a read by one statement needs no transaction, sees what is committed, and may be no more than that") {
+  on_each_engine([](Ground& ground) {
+    Notes notes(ground);
+    notes.add("one");
+    notes.add("two");
+    const auto first = [](Tx& tx) { return tx.find<std::string>("SELECT text FROM note ORDER BY text"_sql); };  // more rows than are taken
+    CHECK(notes.node.db.read_once(ground.as_system(), first) == "one");
+    notes.add("a");
+    CHECK(notes.node.db.read_once(ground.as_system(), first) == "a");
+    CHECK(notes.node.db.read_once(ground.as_system(), [](Tx& tx) { return tx.list<std::string>("SELECT text FROM note ORDER BY text"_sql); }).size() == 3);
+    // A row that cannot be read leaves nothing open that the next one would meet.
+    CHECK_THROWS_AS(notes.node.db.read_once(ground.as_system(), [](Tx& tx) { return tx.list<db::Json<std::vector<int>>>("SELECT text FROM note ORDER BY text"_sql); }), std::exception);
+    CHECK(notes.all().size() == 3);
+  });
+}
+
+TEST_CASE("a second statement, or one that writes, ends the process where one was to read") {
+  for (const bool writes : {false, true}) {
+    CAPTURE(writes);
+    const auto words = tests::last_words([writes] {
+      Ground ground(Engine::sqlite);
+      Notes notes(ground);
+      notes.node.db.read_once(ground.as_system(), [writes](Tx& tx) {
+        if (writes) tx.find<std::string>("UPDATE note SET text = 'x' RETURNING text"_sql);
+        tx.list<std::string>("SELECT text FROM note"_sql);
+        tx.list<std::string>("SELECT text FROM note"_sql);
+      });
+    });
+    CHECK(words.find(writes ? "does not read" : "a second statement") != std::string::npos);
+  }
 }
 
 TEST_CASE("what was read is kept until its database changes, and never where others may change it") {

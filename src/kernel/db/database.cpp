@@ -56,7 +56,8 @@ void Database::close() {
   if (writer_) writer_->close();
 }
 
-void Database::run_erased(const Call& call, bool write, std::move_only_function<void(Tx&)> fn) {
+void Database::run_erased(const Call& call, Kind kind, std::move_only_function<void(Tx&)> fn) {
+  const bool write = kind == Kind::write;
   if (db::in_transaction()) die("a transaction was opened inside another one, in module " + module_);
   if (write && options_.ballast && call.actor.kind != Actor::Kind::system && options_.ballast->is_given_up()) throw db::problem_of({db::SessionError::Kind::full, {}});
   const Gate::Pass pass(gate_);
@@ -64,6 +65,7 @@ void Database::run_erased(const Call& call, bool write, std::move_only_function<
   job.run = std::move(fn);
   job.call = &call;
   job.write = write;
+  job.once = kind == Kind::read_once;
   job.now = call.now ? call.now : clock_.now();
   job.deadline = call.deadline;
   if (!lanes_) throw Problem::unavailable("database_unavailable", "The shop is starting or stopping. Try again.");
@@ -90,7 +92,7 @@ void Database::store_result(Tx& tx, const Call& call, const std::string& result)
 }
 
 bool Database::is_stored(const Call& call) {
-  return read(call, [&](Tx& tx) { return stored_result(tx, call).has_value(); });
+  return read_once(call, [&](Tx& tx) { return stored_result(tx, call).has_value(); });
 }
 
 bool Database::answers() {

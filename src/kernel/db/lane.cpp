@@ -26,6 +26,7 @@ struct OpenMark {
 void run_job(const LaneOptions& options, ControlledSession& session, LaneJob& job, AfterCommit& after) {
   const OpenMark mark(job.write);
   Tx tx(session, job.now, job.write ? options.events : nullptr, job.call);
+  if (job.once) tx.limit_to_one_statement();
   if (job.write) failpoint::reach("lane.before_job", options.name);
   job.run(tx);
   if (job.write) failpoint::reach("lane.after_job", options.name);
@@ -79,12 +80,12 @@ void run_alone(const LaneOptions& options, std::unique_ptr<ControlledSession>& s
     bool committing = false;
     try {
       ensure_session(options, session);
-      session->begin(job.write);
+      if (!job.once) session->begin(job.write);
       run_job(options, *session, job, after);
       if (job.write) failpoint::reach("lane.before_commit", options.name);
       committing = true;
       const auto start = std::chrono::steady_clock::now();
-      session->commit();
+      if (!job.once) session->commit();
       if (job.write) failpoint::reach("lane.after_commit", options.name);
       if (job.write) options.commit_seconds.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     } catch (...) {

@@ -20,6 +20,7 @@ struct LaneJob {
   std::move_only_function<void(Tx&)> run;
   const Call* call = nullptr;  // whose work it is; outlives the job
   bool write = false;
+  bool once = false;  // reads, by one statement
   Timestamp now = 0;
   Deadline deadline = Deadline::max();
 };

@@ -87,8 +87,9 @@ class Tx {
   std::optional<Row> find(S sql, const A&... arguments) {
     auto& prepared = bound<S>(sql, kinds_of<Row, S>(), arguments...);
     if (!prepared.execute()) return {};
-    std::optional<Row> row = read_row<Row, S>(prepared);
-    while (prepared.fetch()) {}  // an unfinished statement would keep its snapshot
+    std::optional<Row> row;
+    read_or_finish(prepared, [&] { row = read_row<Row, S>(prepared); });
+    finish(prepared);
     return row;
   }
 
@@ -104,7 +105,8 @@ class Tx {
   std::vector<Row> list(S sql, const A&... arguments) {
     std::vector<Row> rows;
     auto& prepared = bound<S>(sql, kinds_of<Row, S>(), arguments...);
-    for (bool more = prepared.execute(); more; more = prepared.fetch()) rows.push_back(read_row<Row, S>(prepared));
+    for (bool more = prepared.execute(); more; more = prepared.fetch())
+      read_or_finish(prepared, [&] { rows.push_back(read_row<Row, S>(prepared)); });
     return rows;
   }
 
@@ -121,10 +123,33 @@ class Tx {
   // 503 `database_busy`. For PostgreSQL: on SQLite nobody can come between.
   [[noreturn]] static void start_over(const std::string& why);
 
-  // Of the lanes.
+  // Of the lanes. A transaction that is one statement, which only reads, has nothing around it.
+  void limit_to_one_statement() { is_limited_ = true; }
   std::vector<std::move_only_function<void()>> take_after_commit() { return std::move(after_commit_); }
 
  private:
+  // A statement that is left before its last row, or because a row could not be read, would keep its snapshot.
+  static void finish(db::Prepared& prepared) {
+    while (prepared.fetch()) {}
+  }
+  template <class F>
+  static void read_or_finish(db::Prepared& prepared, F&& read) {
+    try {
+      read();
+    } catch (...) {
+      finish(prepared);
+      throw;
+    }
+  }
+
+  // In a transaction that is one statement.
+  void note(std::string_view text) {
+    if (!is_limited_) return;
+    if (has_run_) die("a second statement was run where one was to be: " + std::string(text));
+    if (!text.starts_with("SELECT") && !text.starts_with("WITH")) die("a statement that does not read was run where one was to read: " + std::string(text));
+    has_run_ = true;
+  }
+
   template <class Row, class S>
   static std::span<const db::Kind> kinds_of() {
     if constexpr (db::Scalar<Row>) {
@@ -181,6 +206,7 @@ class Tx {
   db::Prepared& bound(S sql, std::span<const db::Kind> columns, const A&... arguments) {
     constexpr auto count = S::parameters.size;
     const auto& statement = db::statement_for(sql, engine() == Engine::sqlite);
+    note(statement.text);
     const std::span names(S::parameters.name.data(), count);
     if constexpr (sizeof...(A) == 0) {
       static_assert(count == 0, "the statement has parameters and got no arguments");
@@ -237,6 +263,8 @@ class Tx {
   const Timestamp now_;
   db::EventSink* const events_;
   const Call* call_;
+  bool is_limited_ = false;
+  bool has_run_ = false;
   std::vector<std::move_only_function<void()>> after_commit_;
 };
 

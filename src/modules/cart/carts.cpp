@@ -140,7 +140,7 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
   if (lines.empty() || lines.size() > batch_max) throw Problem::invalid("too_many_lines", fmt::format("Send 1 to {} lines at once.", batch_max), "/lines");
   std::vector<std::string> skus;
   for (const auto& line : lines) skus.push_back(line.sku);
-  const auto cart = node_.db.read(call, [&](Tx& tx) { return owned(tx, call, key); });
+  const auto cart = node_.db.read_once(call, [&](Tx& tx) { return owned(tx, call, key); });
   const auto variants = variants_of(call, skus);
   Problem unknown = Problem::invalid("unknown_sku", "Some of these are not for sale; see errors.");
   for (std::size_t i = 0; i < lines.size(); ++i) {

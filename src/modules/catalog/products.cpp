@@ -148,14 +148,14 @@ std::vector<SellableVariant> Products::find_variants(const Call& call, const Fin
   check_count(wanted.skus);
   const auto generation = node_.db.generation();
   std::map<std::string, SellableVariant> variants;
-  std::set<std::string> others;
-  for (const auto& sku : wanted.skus) {
+  db::Json<std::vector<std::string>> others;
+  for (const auto& sku : std::set<std::string>(wanted.skus.begin(), wanted.skus.end())) {
     if (const auto kept = sellable_.find(sku))
       variants.emplace(sku, *kept);
     else
-      others.insert(sku);
+      others.value.push_back(sku);
   }
-  if (!others.empty())
+  if (!others.value.empty())
     for (auto& variant : node_.db.read(call, [&](Tx& tx) { return store::find_variants(tx, others); })) {
       sellable_.keep(generation, variant.sku, variant);
       variants.emplace(variant.sku, std::move(variant));

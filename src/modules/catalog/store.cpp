@@ -30,6 +30,12 @@ struct SellableRow {
 };
 BOOST_DESCRIBE_STRUCT(SellableRow, (), (sku, product_id, state, texts, option_values, weight_g))
 
+struct CategoryAbove {
+  ProductId product_id;
+  CategoryId id;
+};
+BOOST_DESCRIBE_STRUCT(CategoryAbove, (), (product_id, id))
+
 ProductRow row_of(const Product& p) { return {p.id, p.handle, p.state, {p.texts}, {p.options}, {p.media}, p.version, p.created_ms, p.updated_ms}; }
 
 CategoryRow row_of(const Category& c) { return {c.id, c.parent_id, c.handle, {c.texts}, c.position, c.version}; }
@@ -42,21 +48,6 @@ Product product_of(Tx& tx, ProductRow&& row) {
   for (auto& variant : tx.list<VariantRow>("SELECT sku, option_values, weight_g FROM variant WHERE product_id = :id ORDER BY position"_sql, product.id))
     product.variants.push_back({Sku(variant.sku), std::move(variant.option_values.value), variant.weight_g});
   return product;
-}
-
-std::optional<SellableVariant> find_variant(Tx& tx, const std::string& sku) {
-  auto row = tx.find<SellableRow>(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
-                                     FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = :sku)"_sql,
-                                  sku);
-  if (!row) return {};
-  SellableVariant variant{std::move(row->sku), row->product_id, row->state, std::move(row->texts.value), std::move(row->option_values.value), row->weight_g, {}};
-  variant.category_ids = tx.list<CategoryId>(
-      R"(WITH RECURSIVE above (id, main, depth) AS (
-           SELECT category_id, position, 0 FROM product_category WHERE product_id = :product
-           UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
-         SELECT id FROM above ORDER BY main, depth)"_sql,
-      variant.product_id);
-  return variant;
 }
 
 }  // namespace
@@ -135,10 +126,28 @@ std::vector<std::string> find_skus(Tx& tx, const db::Json<std::vector<std::strin
   return found;
 }
 
-std::vector<SellableVariant> find_variants(Tx& tx, const std::set<std::string>& skus) {
+// Each product's categories, and those above them, from its first.
+std::vector<SellableVariant> find_variants(Tx& tx, const db::Json<std::vector<std::string>>& skus) {
+  auto rows = tx.list<SellableRow>(db::one_of(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
+                                                 FROM json_each(:skus) AS wanted CROSS JOIN variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = wanted.value)"_sqlite,
+                                              R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
+                                                 FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb))))"_postgresql),
+                                   skus);
+  db::Json<std::vector<std::string>> products;
+  for (const auto& row : rows) products.value.push_back(row.product_id.str());
+  std::map<ProductId, std::vector<CategoryId>> categories;
+  for (auto& above : tx.list<CategoryAbove>(db::one_of(R"(WITH RECURSIVE above (product_id, id, main, depth) AS (
+                                                            SELECT product_id, category_id, position, 0 FROM product_category WHERE product_id IN (SELECT value FROM json_each(:products))
+                                                            UNION ALL SELECT above.product_id, c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
+                                                          SELECT product_id, id FROM above ORDER BY product_id, main, depth)"_sqlite,
+                                                       R"(WITH RECURSIVE above (product_id, id, main, depth) AS (
+                                                            SELECT product_id, category_id, position, 0 FROM product_category WHERE product_id IN (SELECT jsonb_array_elements_text(cast(:products as jsonb)))
+                                                            UNION ALL SELECT above.product_id, c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
+                                                          SELECT product_id, id FROM above ORDER BY product_id, main, depth)"_postgresql),
+                                            products))
+    categories[above.product_id].push_back(above.id);
   std::vector<SellableVariant> variants;
-  for (const auto& sku : skus)
-    if (auto variant = find_variant(tx, sku)) variants.push_back(std::move(*variant));
+  for (auto& row : rows) variants.push_back({std::move(row.sku), row.product_id, row.state, std::move(row.texts.value), std::move(row.option_values.value), row.weight_g, categories[row.product_id]});
   return variants;
 }
 

@@ -35,7 +35,7 @@ void replace_categories(Tx& tx, const Product& product);
 std::optional<std::string> insert_variants(Tx& tx, const Product& product);  // answers the first SKU that another product has
 void delete_variants(Tx& tx, const ProductId& id);
 std::vector<std::string> find_skus(Tx& tx, const db::Json<std::vector<std::string>>& skus);  // those that exist, in order
-std::vector<SellableVariant> find_variants(Tx& tx, const std::set<std::string>& skus);  // those that exist
+std::vector<SellableVariant> find_variants(Tx& tx, const db::Json<std::vector<std::string>>& skus);  // those that exist; none stands twice
 
 bool insert_category(Tx& tx, const Category& category);
 bool update_category(Tx& tx, const Category& category);

@@ -75,10 +75,12 @@ std::vector<Availability> Bands::available(const Call& call, const std::vector<s
     all.push_back({sku, kept.value_or(0), of(kept.value_or(0))});
   }
   if (others.empty()) return all;
-  node_.db.read(call, [&](Tx& tx) {
-    for (const auto i : others) all[i].available = store::find_available(tx, all[i].sku).value_or(0);
-  });
+  db::Json<std::vector<std::string>> asked;
+  for (const auto i : others) asked.value.push_back(all[i].sku);
+  const auto found = node_.db.read_once(call, [&](Tx& tx) { return store::find_available_of(tx, asked); });
   for (const auto i : others) {
+    const auto stocked = found.find(all[i].sku);
+    all[i].available = stocked == found.end() ? 0 : stocked->second;
     all[i].band = of(all[i].available);
     available_.keep(mark, all[i].sku, all[i].available);
   }

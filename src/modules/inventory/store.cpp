@@ -9,6 +9,12 @@ struct Found {
 };
 BOOST_DESCRIBE_STRUCT(Found, (), (violations, example))
 
+struct AvailableRow {
+  std::string sku;
+  std::int64_t available = 0;
+};
+BOOST_DESCRIBE_STRUCT(AvailableRow, (), (sku, available))
+
 // Sorts after every id, so that a list which goes back in time starts at its end.
 constexpr const char* after_all = "~";
 
@@ -43,6 +49,15 @@ std::int64_t update_band(Tx& tx, const std::string& sku, Band band) {
 }
 
 std::optional<std::int64_t> find_available(Tx& tx, const std::string& sku) { return tx.find<std::int64_t>("SELECT available FROM stock_item WHERE sku = :sku"_sql, sku); }
+
+std::map<std::string, std::int64_t> find_available_of(Tx& tx, const db::Json<std::vector<std::string>>& skus) {
+  std::map<std::string, std::int64_t> available;
+  for (auto& row : tx.list<AvailableRow>(db::one_of("SELECT i.sku, i.available FROM json_each(:skus) AS wanted CROSS JOIN stock_item AS i WHERE i.sku = wanted.value"_sqlite,
+                                                    "SELECT i.sku, i.available FROM stock_item AS i WHERE i.sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))"_postgresql),
+                                         skus))
+    available.emplace(std::move(row.sku), row.available);
+  return available;
+}
 
 std::vector<std::string> list_strayed_bands(Tx& tx, std::int64_t low_stock_at, std::int64_t limit) {
   return tx.list<std::string>(R"(SELECT sku FROM stock_item

@@ -40,6 +40,7 @@ void lock_item(Tx& tx, const std::string& sku);  // makes it where it is missing
 std::optional<Item> change_available(Tx& tx, const std::string& sku, std::int64_t delta);
 std::int64_t update_band(Tx& tx, const std::string& sku, Band band);  // answers the version it has now
 std::optional<std::int64_t> find_available(Tx& tx, const std::string& sku);
+std::map<std::string, std::int64_t> find_available_of(Tx& tx, const db::Json<std::vector<std::string>>& skus);  // of those that there are
 std::vector<std::string> list_strayed_bands(Tx& tx, std::int64_t low_stock_at, std::int64_t limit);  // SKUs whose band is not that of what is available
 std::vector<BandOfSku> list_bands(Tx& tx, const std::string& after, std::int64_t limit);
 

@@ -134,7 +134,7 @@ bus::SagaDefinition Checkout::definition() {
   auto& reserve = add("reserve");
   reserve.logged_with_next = true;
   reserve.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, state.order_id); });
+    const auto stored = node_.db.read_once(call, [&](Tx& tx) { return store::find_order(tx, state.order_id); });
     inventory::ReserveStock wanted{state.order_id.str(), {}};
     for (std::size_t i = 0; i < stored->order.lines.size(); ++i) wanted.lines.push_back({stored->order.lines[i].sku, stored->order.lines[i].quantity, fmt::format("/lines/{}", i)});
     others_.inventory.reserve(call, wanted);
@@ -210,9 +210,8 @@ bus::SagaDefinition Checkout::definition() {
   auto& confirm = add("confirm");
   confirm.run = [](const Call&, std::string&) { return Advance::next(); };
   confirm.record = bus::saga_record<CheckoutState>([](Tx& tx, CheckoutState& state) {
-    const auto version = store::change_state(tx, state.order_id, OrderState::pending, OrderState::placed);
+    const auto version = store::place(tx, state.order_id, state.number);
     if (!version) die("the order " + state.order_id.str() + " was confirmed and is not pending");
-    store::set_placed(tx, state.order_id, state.number);
     store::insert_history(tx, state.order_id, *version, OrderState::placed, "", "checkout");
     tx.publish(OrderPlaced{state.order_id, state.number, state.total, *version});
     state.version = version;
@@ -248,7 +247,7 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
     } catch (const Problem& problem) {
       unready = problem;
       // Who asks again is answered as before, though the session that was used is no longer usable.
-      const bool is_living = node_.db.read(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id).has_value(); });
+      const bool is_living = node_.db.read_once(call, [&](Tx& tx) { return store::find_living_of_cart(tx, id).has_value(); });
       if (!is_living && !node_.db.is_stored(call)) throw;
     }
   }
@@ -291,7 +290,7 @@ http::Outcome Checkout::answer(const Call& call, const Claim& claim, const std::
   };
   // The order has its checkout behind it where another saga is its latest, or where it is gone: it ended long ago.
   if (!found || found->kind != kind || found->state == bus::SagaState::done) {
-    const auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, claim.order_id); });
+    const auto stored = node_.db.read_once(call, [&](Tx& tx) { return store::find_order(tx, claim.order_id); });
     return replayed(shown(stored->order, is_ours || is_replayed ? 201 : 200));
   }
   const auto& saga = *found;

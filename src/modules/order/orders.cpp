@@ -75,7 +75,7 @@ bus::SagaDefinition Orders::cancellation_saga() {
 }
 
 Order Orders::get(const Call& call, const OrderId& id) {
-  auto stored = node_.db.read(call, [&](Tx& tx) { return store::find_order(tx, id); });
+  auto stored = node_.db.read_once(call, [&](Tx& tx) { return store::find_order(tx, id); });
   if (!stored) throw Problem::not_found("order", id.view());
   return std::move(stored->order);
 }

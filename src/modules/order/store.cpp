@@ -83,7 +83,9 @@ std::optional<std::int64_t> change_state(Tx& tx, const OrderId& id, OrderState f
   return tx.find<std::int64_t>("UPDATE shop_order SET state = :to, version = version + 1 WHERE id = :id AND state = :from RETURNING version"_sql, to, id, from);
 }
 
-void set_placed(Tx& tx, const OrderId& id, const std::string& number) { tx.exec("UPDATE shop_order SET number = :number, placed_ms = :now WHERE id = :id"_sql, number, tx.now(), id); }
+std::optional<std::int64_t> place(Tx& tx, const OrderId& id, const std::string& number) {
+  return tx.find<std::int64_t>("UPDATE shop_order SET state = 'placed', number = :number, placed_ms = :now, version = version + 1 WHERE id = :id AND state = 'pending' RETURNING version"_sql, number, tx.now(), id);
+}
 
 void set_saga(Tx& tx, const OrderId& id, const SagaRef& saga) { tx.exec("UPDATE shop_order SET saga_id = :saga WHERE id = :id"_sql, saga, id); }
 

@@ -43,7 +43,7 @@ std::optional<SagaRef> find_saga_under_way(Tx& tx, const OrderId& id);  // of an
 std::optional<Stored> find_living_of_cart(Tx& tx, const cart::CartId& cart);
 // The next state, where it is in one of the expected; answers the new version.
 std::optional<std::int64_t> change_state(Tx& tx, const OrderId& id, OrderState from, OrderState to);
-void set_placed(Tx& tx, const OrderId& id, const std::string& number);
+std::optional<std::int64_t> place(Tx& tx, const OrderId& id, const std::string& number);  // the same for one that is pending, with what it has from then on
 void set_saga(Tx& tx, const OrderId& id, const SagaRef& saga);
 std::vector<Order> list_orders(Tx& tx, const std::optional<OrderId>& before, const std::optional<std::string>& customer, const std::optional<OrderState>& state, const std::optional<std::string>& number,
                                const std::optional<std::string>& email, std::int64_t limit);

@@ -235,7 +235,7 @@ void Payments::ask_provider(const Pending& pending, bool ask_first, bus::Effects
 }
 
 Payment Payments::get(const Call& call, const PaymentId& id) {
-  return node_.db.read(call, [&](Tx& tx) { return payment_of(get_row(tx, id)); });
+  return node_.db.read_once(call, [&](Tx& tx) { return payment_of(get_row(tx, id)); });
 }
 
 PaymentDetail Payments::detail(const Call& call, const PaymentId& id) {
@@ -250,7 +250,7 @@ PaymentDetail Payments::detail(const Call& call, const PaymentId& id) {
 }
 
 std::vector<Payment> Payments::list_of_cart(const Call& call, const cart::CartId& id) {
-  return payments_of(node_.db.read(call, [&](Tx& tx) { return store::list_of_cart(tx, id); }));
+  return payments_of(node_.db.read_once(call, [&](Tx& tx) { return store::list_of_cart(tx, id); }));
 }
 
 http::Listed<Payment> Payments::list(const Call& call, const ListPayments& wanted) {

@@ -169,7 +169,7 @@ PriceList Prices::amounts_of(const Call& call, Currency currency, const std::set
       amounts.emplace(sku, **kept);
   }
   if (others.value.empty()) return amounts;
-  auto found = node_.db.read(call, [&](Tx& tx) { return store::find_amounts(tx, currency, others); });
+  auto found = node_.db.read_once(call, [&](Tx& tx) { return store::find_amounts(tx, currency, others); });
   for (const auto& sku : others.value) {
     const auto amount = found.find(sku);
     amounts_.keep(generation, key_of(sku), amount == found.end() ? std::nullopt : std::optional(amount->second));
@@ -181,7 +181,7 @@ PriceList Prices::amounts_of(const Call& call, Currency currency, const std::set
 std::vector<TaxRule> Prices::rules_of(const Call& call, const std::string& country) {
   if (const auto kept = rules_.find(country)) return *kept;
   const auto generation = node_.db.generation();
-  auto rules = node_.db.read(call, [&](Tx& tx) { return store::find_rules(tx, country); });
+  auto rules = node_.db.read_once(call, [&](Tx& tx) { return store::find_rules(tx, country); });
   rules_.keep(generation, country, rules);
   return rules;
 }

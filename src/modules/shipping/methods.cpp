@@ -38,7 +38,7 @@ std::vector<DeliveryOption> Methods::options(const Call& call, const GetOptions&
   auto methods = to_.find(wanted.country);
   if (!methods) {
     const auto generation = node_.db.generation();
-    methods = std::make_shared<const std::vector<Method>>(node_.db.read(call, [&](Tx& tx) { return store::list_methods_to(tx, wanted.country); }));
+    methods = std::make_shared<const std::vector<Method>>(node_.db.read_once(call, [&](Tx& tx) { return store::list_methods_to(tx, wanted.country); }));
     to_.keep(generation, wanted.country, *methods);
   }
   std::vector<DeliveryOption> options;
