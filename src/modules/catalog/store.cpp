@@ -120,7 +120,7 @@ void delete_variants(Tx& tx, const ProductId& id) { tx.exec("DELETE FROM variant
 
 std::vector<std::string> find_skus(Tx& tx, const db::Json<std::vector<std::string>>& skus) {
   auto found = tx.list<std::string>(db::one_of("SELECT sku FROM variant WHERE sku IN (SELECT value FROM json_each(:skus))"_sqlite,
-                                               "SELECT sku FROM variant WHERE sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))"_postgresql),
+                                               "SELECT sku FROM variant WHERE sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb))))"_postgresql),
                                     skus);
   std::ranges::sort(found);  // as this program compares, whatever the database does
   return found;
@@ -131,7 +131,7 @@ std::vector<SellableVariant> find_variants(Tx& tx, const db::Json<std::vector<st
   auto rows = tx.list<SellableRow>(db::one_of(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
                                                  FROM json_each(:skus) AS wanted CROSS JOIN variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = wanted.value)"_sqlite,
                                               R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
-                                                 FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb))))"_postgresql),
+                                                 FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb)))))"_postgresql),
                                    skus);
   db::Json<std::vector<std::string>> products;
   for (const auto& row : rows) products.value.push_back(row.product_id.str());
@@ -141,7 +141,7 @@ std::vector<SellableVariant> find_variants(Tx& tx, const db::Json<std::vector<st
                                                             UNION ALL SELECT above.product_id, c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
                                                           SELECT product_id, id FROM above ORDER BY product_id, main, depth)"_sqlite,
                                                        R"(WITH RECURSIVE above (product_id, id, main, depth) AS (
-                                                            SELECT product_id, category_id, position, 0 FROM product_category WHERE product_id IN (SELECT jsonb_array_elements_text(cast(:products as jsonb)))
+                                                            SELECT product_id, category_id, position, 0 FROM product_category WHERE product_id = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:products as jsonb))))
                                                             UNION ALL SELECT above.product_id, c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
                                                           SELECT product_id, id FROM above ORDER BY product_id, main, depth)"_postgresql),
                                             products))

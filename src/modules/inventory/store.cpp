@@ -53,7 +53,7 @@ std::optional<std::int64_t> find_available(Tx& tx, const std::string& sku) { ret
 std::map<std::string, std::int64_t> find_available_of(Tx& tx, const db::Json<std::vector<std::string>>& skus) {
   std::map<std::string, std::int64_t> available;
   for (auto& row : tx.list<AvailableRow>(db::one_of("SELECT i.sku, i.available FROM json_each(:skus) AS wanted CROSS JOIN stock_item AS i WHERE i.sku = wanted.value"_sqlite,
-                                                    "SELECT i.sku, i.available FROM stock_item AS i WHERE i.sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))"_postgresql),
+                                                    "SELECT i.sku, i.available FROM stock_item AS i WHERE i.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb))))"_postgresql),
                                          skus))
     available.emplace(std::move(row.sku), row.available);
   return available;

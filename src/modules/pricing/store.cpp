@@ -61,7 +61,7 @@ void insert_skus(Tx& tx, const Skus& skus) {
 VersionsBySku lock_skus(Tx& tx, const Skus& skus) {
   VersionsBySku versions;
   for (auto& row : tx.list<VersionRow>(db::one_of("SELECT sku, version FROM priced_sku WHERE sku IN (SELECT value FROM json_each(:skus)) ORDER BY sku"_sqlite,
-                                                  R"(SELECT sku, version FROM priced_sku WHERE sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))
+                                                  R"(SELECT sku, version FROM priced_sku WHERE sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb))))
                                                      ORDER BY sku FOR UPDATE)"_postgresql),
                                        skus))
     versions.emplace(std::move(row.sku), row.version);
@@ -70,14 +70,14 @@ VersionsBySku lock_skus(Tx& tx, const Skus& skus) {
 
 void raise_versions(Tx& tx, const Skus& skus) {
   tx.exec(db::one_of("UPDATE priced_sku SET version = version + 1 WHERE sku IN (SELECT value FROM json_each(:skus))"_sqlite,
-                     "UPDATE priced_sku SET version = version + 1 WHERE sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))"_postgresql),
+                     "UPDATE priced_sku SET version = version + 1 WHERE sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb))))"_postgresql),
           skus);
 }
 
 PricesBySku find_prices(Tx& tx, const Skus& skus) {
   PricesBySku prices;
   for (auto& row : tx.list<PriceRow>(db::one_of("SELECT sku, currency, amount FROM price WHERE sku IN (SELECT value FROM json_each(:skus)) ORDER BY sku, currency"_sqlite,
-                                                R"(SELECT sku, currency, amount FROM price WHERE sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))
+                                                R"(SELECT sku, currency, amount FROM price WHERE sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb))))
                                                    ORDER BY sku, currency)"_postgresql),
                                      skus))
     prices[std::move(row.sku)].push_back({row.amount, row.currency});
@@ -86,7 +86,7 @@ PricesBySku find_prices(Tx& tx, const Skus& skus) {
 
 void delete_prices(Tx& tx, const Skus& skus) {
   tx.exec(db::one_of("DELETE FROM price WHERE sku IN (SELECT value FROM json_each(:skus))"_sqlite,
-                     "DELETE FROM price WHERE sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb)))"_postgresql),
+                     "DELETE FROM price WHERE sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb))))"_postgresql),
           skus);
 }
 
@@ -104,7 +104,7 @@ PriceList find_amounts(Tx& tx, Currency currency, const Skus& skus) {
   // On SQLite the join costs half of what IN does, which sorts the SKUs first; a SKU that stands twice is answered twice.
   auto rows = tx.list<AmountRow>(
       db::one_of("SELECT p.sku, p.amount FROM json_each(:skus) AS wanted CROSS JOIN price AS p WHERE p.sku = wanted.value AND p.currency = :currency"_sqlite,
-                 "SELECT p.sku, p.amount FROM price AS p WHERE p.sku IN (SELECT jsonb_array_elements_text(cast(:skus as jsonb))) AND p.currency = :currency"_postgresql),
+                 "SELECT p.sku, p.amount FROM price AS p WHERE p.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb)))) AND p.currency = :currency"_postgresql),
       skus, currency);
   PriceList amounts(rows.size());
   for (auto& row : rows) amounts.emplace(std::move(row.sku), row.amount);

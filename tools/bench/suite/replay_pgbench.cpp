@@ -85,7 +85,7 @@ class Script {
 
   std::string filled(const std::string& sql, const TracedStatement& statement) {
     static const std::regex parameter(R"(\$(\d+))");
-    const bool numbers_order = sql.find("SET number = $1") != std::string::npos;
+    const bool numbers_order = sql.find("number = $1") != std::string::npos;
     const bool moves_events = sql.find("row_number()") != std::string::npos;
     const bool counts_moved = sql.find("event_head SET position = position +") != std::string::npos;
     std::string out;
