@@ -30,6 +30,12 @@ struct Exceptions {
 
 void swap_exceptions(Exceptions& other) { std::swap(*reinterpret_cast<Exceptions*>(abi::__cxa_get_globals()), other); }
 
+// What the job holds is let go before it counts as ended, and where nobody holds a lock: a destructor may submit.
+void carry_out(const std::function<void(Job&)>& perform, Job& job) {
+  perform(job);
+  job = nullptr;
+}
+
 }  // namespace
 
 struct Task::Stack {
@@ -44,8 +50,7 @@ Task::Task(std::function<void(Job&)> perform, std::function<void(Task&)> ready) 
   stack_->job = context::fiber(std::allocator_arg, context::protected_fixedsize_stack(stack_size), [this](context::fiber&& thread) {
     while (job_) {
       stack_->thread = std::move(thread);
-      perform_(job_);
-      job_ = nullptr;
+      carry_out(perform_, job_);
       state_ = State::ended;
       thread = std::move(stack_->thread).resume();
     }
@@ -59,8 +64,7 @@ Task::~Task() {
 
 Task::State Task::run() {
   if (!has_own_stack) {
-    perform_(job_);
-    job_ = nullptr;
+    carry_out(perform_, job_);
     return State::ended;
   }
   while (true) {

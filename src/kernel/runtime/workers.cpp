@@ -197,8 +197,6 @@ Task* Workers::take_next() {
     const auto perform = [this](Job& job) {
       try {
         job();
-        // What the job holds is let go before it counts as done and without the lock: a destructor may submit.
-        job = nullptr;
       } catch (const std::exception& thrown) {
         blame(name_, thrown);
       } catch (...) {

@@ -50,6 +50,10 @@ class Places {
   std::map<std::string, CategoryId> ids_;
 };
 
+std::vector<Variant>::iterator variant_of(Product& product, const std::string& sku) {
+  return std::ranges::find(product.variants, sku, [](const auto& v) -> const std::string& { return v.sku; });
+}
+
 void apply_row(Tx& tx, const ImportedProduct& row, const std::string& language, Places& places, Product& product) {
   auto& text = product.texts[language];
   text.name = row.name;
@@ -57,7 +61,7 @@ void apply_row(Tx& tx, const ImportedProduct& row, const std::string& language, 
   if (row.state) product.state = *json::enum_value<State>(*row.state);
   if (row.category) product.category_ids = {places.at(tx, *row.category)};
   merge_options(product, row.option_values);
-  auto variant = std::ranges::find(product.variants, row.sku, [](const auto& v) -> const std::string& { return v.sku; });
+  auto variant = variant_of(product, row.sku);
   if (variant == product.variants.end()) variant = product.variants.insert(variant, Variant{Sku(row.sku), {}, 0});
   if (!row.option_values.empty()) variant->option_values = row.option_values;
   if (row.weight_g) variant->weight_g = *row.weight_g;
@@ -79,11 +83,11 @@ class Held {
     auto product = *product_;
     apply_row(tx_, row, language_, places_, product);
     check(product);
-    const auto text = json::to_text(product);
+    auto text = json::to_text(product);
     if (text == text_) return Effect::unchanged;
     const bool is_new = !before_ && text_.empty();
     product_ = std::move(product);
-    text_ = text;
+    text_ = std::move(text);
     return is_new ? Effect::created : Effect::changed;
   }
 
@@ -113,8 +117,8 @@ class Held {
  private:
   static Problem taken(const std::string& sku) { return bad("sku_taken", fmt::format("The SKU {} belongs to another product.", sku)); }
 
-  bool has(const std::string& sku) const { return std::ranges::find(product_->variants, sku, [](const auto& v) -> const std::string& { return v.sku; }) != product_->variants.end(); }
-  bool is_of(const ImportedProduct& row) const { return product_ && (row.product ? product_->handle == *row.product : has(row.sku)); }
+  bool has(const std::string& sku) { return variant_of(*product_, sku) != product_->variants.end(); }
+  bool is_of(const ImportedProduct& row) { return product_ && (row.product ? product_->handle == *row.product : has(row.sku)); }
 
   void find(const ImportedProduct& row) {
     auto id = store::find_product_by_sku(tx_, row.sku);

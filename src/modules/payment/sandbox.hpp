@@ -13,8 +13,8 @@ namespace polyshop::payment {
 //   tok_timeout_before, tok_timeout_after                the first call to authorize times out, without or with its effect
 //   tok_capture_decline, tok_capture_timeout_before, tok_capture_timeout_after, tok_cancel_timeout_before, tok_cancel_timeout_after,
 //   tok_refund_decline, tok_refund_timeout_before, tok_refund_timeout_after    the same for later operations
-// It keeps books of its own, as an outside party does: a key has the same result for ever and at most one effect. With tok_approve and where it
-// declines the authorization it answers within the transaction that asks; every other token is that of a provider outside, which is asked when the intent is on the disk.
+// It keeps books of its own, as an outside party does: a key has the same result for ever and at most one effect. With tok_approve, tok_decline
+// and tok_decline_insufficient_funds it answers within the transaction that asks; every other token is that of a provider outside, which is asked when the intent is on the disk.
 class Sandbox final : public Provider {
  public:
   Sandbox(bus::Node& node, std::string webhook_secret) : node_(node), webhook_secret_(std::move(webhook_secret)) {}
