@@ -51,22 +51,17 @@ Node::Node(Platform& platform, std::string module)
       platform_(platform) {
   platform.nodes.push_back(this);
   db.set_events(&log);
-  const auto add = [&](std::string name, std::function<bool()> step) -> Task& {
-    auto& task = *tasks_.emplace_back(std::make_unique<Task>());
-    task.name = std::move(name);
-    task.step = std::move(step);
-    return task;
-  };
-  auto& sequencer = add("sequencer", [this] { return log.sequence(); });
+  constexpr std::chrono::milliseconds at_once{0};
+  auto sequence = work("sequencer", at_once, [this] { return log.sequence(); });
   if (db.engine() == Engine::postgresql) {
-    log.on_append([this, &sequencer] { schedule(sequencer); });
+    log.on_append(std::move(sequence));
     log.set_tell([this] {
       if (started_) notifier_->notify(this->module());
     });
   }
-  add("effects", [this] { return effects.take_due(); });
-  add("sagas", [this] { return sagas.run_due(started_ ? sagas_at_a_time : 1); });
-  add("saga moves", [this] {
+  work("effects", at_once, [this] { return effects.take_due(); });
+  work("sagas", at_once, [this] { return sagas.run_due(started_ ? sagas_at_a_time : 1); });
+  work("saga moves", at_once, [this] {
     sagas.notice_moves();
     return false;
   });
@@ -98,11 +93,7 @@ Subscription& Node::subscribe(Source& source, From from) {
   for (auto& subscription : subscriptions_)
     if (&subscription->source() == &source) return *subscription;
   auto& subscription = *subscriptions_.emplace_back(std::make_unique<Subscription>(db, source, from, platform_.metrics));
-  auto& task = *tasks_.emplace_back(std::make_unique<Task>());
-  task.name = subscription.name();
-  task.step = [&subscription] { return subscription.step(); };
-  task.pause = between_takings;
-  source.on_append([this, &task] { schedule(task); });
+  source.on_append(work(subscription.name(), between_takings, [&subscription] { return subscription.step(); }));
   return subscription;
 }
 
@@ -114,6 +105,14 @@ Rebuild& Node::rebuild() {
 Subscription* Node::find_subscription(std::string_view name) {
   const auto found = std::ranges::find_if(subscriptions_, [&](const auto& one) { return one->name() == name; });
   return found == subscriptions_.end() ? nullptr : found->get();
+}
+
+std::function<void()> Node::work(std::string name, std::chrono::milliseconds pause, std::function<bool()> step) {
+  auto& task = *tasks_.emplace_back(std::make_unique<Task>());
+  task.name = std::move(name);
+  task.step = std::move(step);
+  task.pause = pause;
+  return [this, &task] { schedule(task); };
 }
 
 void Node::every(std::string name, Timestamp interval_ms, std::function<void(const Call&)> run) {

@@ -73,6 +73,9 @@ class Node {
   bool is_projection() const { return rebuild_ != nullptr; }
   Rebuild& rebuild();  // throws Problem 409 `not_rebuildable` where it has data of its own
   Subscription* find_subscription(std::string_view name);  // null where this release has none of that name
+  // Something that one thread at a time does when it is asked for by what is answered here, at least `pause` after it was begun to be done the last time, and now and then
+  // without being asked. `step` does some of it, and says whether there may be more.
+  std::function<void()> work(std::string name, std::chrono::milliseconds pause, std::function<bool()> step);
   // Runs a function about every so often, on one of the module's workers; with several instances on each of them.
   void every(std::string name, Timestamp interval_ms, std::function<void(const Call&)> run);
 

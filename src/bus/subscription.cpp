@@ -145,10 +145,11 @@ bool Subscription::step() {
       const std::lock_guard lock(failure_mutex_);
       failure_.clear();
     }
-    if (events.empty()) return retried;
-    position_.set(cursor_ ? static_cast<double>(*cursor_) : 0);
-    for (const auto& progress : progress_) progress();
-    return events.size() == wanted || !cursor_;
+    const bool was_behind = is_behind_.exchange(events.size() == wanted);
+    if (!events.empty()) position_.set(cursor_ ? static_cast<double>(*cursor_) : 0);
+    if (!events.empty() || was_behind)
+      for (const auto& progress : progress_) progress();
+    return events.empty() ? retried : is_behind_ || !cursor_;
   } catch (const std::exception& error) {
     wait(error.what());
     return false;

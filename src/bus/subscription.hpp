@@ -73,6 +73,8 @@ class Subscription {
   // Takes what is there, up to a batch; true where there may be more. Called by one thread at a time.
   bool step();
 
+  // Whether the last step took all that it may at once, so that more is to be expected.
+  bool is_behind() const { return is_behind_; }
   // Called after events took effect, from the thread of step().
   void on_progress(std::function<void()> progress) { progress_.push_back(std::move(progress)); }
 
@@ -112,6 +114,7 @@ class Subscription {
   bool is_suspicious_ = false;
   std::int64_t suspect_until_ = 0;  // the last position of those that may have ended the process before
   std::set<std::int64_t> begun_;    // of these, what this process has begun and did not survive yet
+  std::atomic<bool> is_behind_ = false;
   int waits_ = 0;
   Timestamp waits_until_ms_ = 0;       // these two of the steady clock
   Timestamp next_parked_look_ms_ = 0;

@@ -277,6 +277,39 @@ TEST_CASE("a client that holds what there is gets 304, and another body another 
   });
 }
 
+TEST_CASE("what comes faster than it is taken is rendered when it has been taken, or after a second") {
+  on_each_engine([](Ground& ground) {
+    Shop shop(ground);
+    const auto id = shop.catalog.facade().create_product(ground.as_system(), cup()).id;
+    const auto sku = cup().variants[0].sku.str();
+    shop.price(sku, {eur(1)}, 1);
+    ground.deliver_events();
+    ground.clock().advance(100);
+    const auto price = [&] { return json::from_text<StoreProduct>(shop.get("/v1/store/products/" + id.str()).body, json::Mode::lenient).price_from.at(0).amount; };
+    shop.pricing.db.write(ground.as_system(), [&](Tx& tx) {
+      for (std::int64_t version = 2; version <= 700; ++version) tx.publish(pricing::PricesChanged{sku, {eur(version)}, version});
+    });
+    const auto work = [&] {
+      shop.pricing.work_once();
+      shop.search.node().work_once();
+    };
+    work();
+    CHECK(shop.search.node().find_subscription("search.pricing")->is_behind());
+    CHECK(price() == 1);
+    ground.clock().advance(1000);
+    work();
+    CHECK(shop.search.node().find_subscription("search.pricing")->is_behind());
+    const auto meanwhile = price();
+    CHECK(meanwhile > 1);
+    CHECK(meanwhile < 700);
+    work();
+    CHECK(price() == meanwhile);
+    work();
+    CHECK_FALSE(shop.search.node().find_subscription("search.pricing")->is_behind());
+    CHECK(price() == 700);
+  });
+}
+
 TEST_CASE("a reader waits for the version it has written") {
   on_each_engine([](Ground& ground) {
     Shop shop(ground);

@@ -93,7 +93,7 @@ std::vector<Category> Categories::list(const Call& call) {
   return node_.db.read(call, [](Tx& tx) { return store::list_categories(tx); });
 }
 
-CategoryId category_at_path(Tx& tx, std::string_view path, const std::string& language) {
+CategoryId category_at_path(Tx& tx, std::vector<Category>& all, std::string_view path, const std::string& language) {
   std::optional<CategoryId> parent;
   int depth = 0;
   while (!path.empty()) {
@@ -103,7 +103,6 @@ CategoryId category_at_path(Tx& tx, std::string_view path, const std::string& la
     while (name.starts_with(' ')) name.remove_prefix(1);
     while (name.ends_with(' ')) name.remove_suffix(1);
     if (name.empty() || code_points(name) > 200 || ++depth > depth_max) throw Problem::invalid("bad_category", "Write a category as names from the root, such as Garden / Tools.");
-    const auto all = store::list_categories(tx);
     const auto found = std::ranges::find_if(all, [&](const auto& c) { return c.parent_id == parent && text_in(c.texts, language).name == name; });
     if (found != all.end()) {
       parent = found->id;
@@ -113,6 +112,7 @@ CategoryId category_at_path(Tx& tx, std::string_view path, const std::string& la
     if (std::ranges::any_of(all, [&](const auto& c) { return c.handle == made.handle; })) made.handle += '-' + made.id.str().substr(CategoryId::size - 6);
     insert(tx, made);
     parent = made.id;
+    all.push_back(std::move(made));
   }
   if (!parent) throw Problem::invalid("bad_category", "Write a category as names from the root, such as Garden / Tools.");
   return *parent;

@@ -28,7 +28,7 @@ class Categories {
   bus::Node& node_;
 };
 
-// The category at "Garden / Tools", by names in a language; made where it is missing.
-CategoryId category_at_path(Tx& tx, std::string_view path, const std::string& language);
+// The category at "Garden / Tools", by names in a language; made, and added to all that there are, where it is missing.
+CategoryId category_at_path(Tx& tx, std::vector<Category>& all, std::string_view path, const std::string& language);
 
 }  // namespace polyshop::catalog

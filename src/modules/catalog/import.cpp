@@ -42,11 +42,14 @@ class Places {
   explicit Places(const std::string& language) : language_(language) {}
   CategoryId at(Tx& tx, const std::string& path) {
     const auto known = ids_.find(path);
-    return known != ids_.end() ? known->second : ids_.emplace(path, category_at_path(tx, path, language_)).first->second;
+    if (known != ids_.end()) return known->second;
+    if (!categories_) categories_ = store::list_categories(tx);
+    return ids_.emplace(path, category_at_path(tx, *categories_, path, language_)).first->second;
   }
 
  private:
   const std::string& language_;
+  std::optional<std::vector<Category>> categories_;
   std::map<std::string, CategoryId> ids_;
 };
 
@@ -98,7 +101,7 @@ class Held {
     if (!product || text_.empty()) return;  // every row of a new one was refused
     if (!before) {
       if (!store::insert_product(tx_, *product)) Tx::start_over("the handle was taken meanwhile");
-      store::replace_categories(tx_, *product);
+      store::insert_categories(tx_, *product);
       if (store::insert_variants(tx_, *product)) Tx::start_over("a SKU was taken meanwhile");
     } else {
       if (text_ == json::to_text(*before)) return;

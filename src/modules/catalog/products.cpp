@@ -61,7 +61,7 @@ Product Products::create(const Call& call, const CreateProduct& wanted) {
       product.handle += '-' + product.id.str().substr(ProductId::size - 6);  // a name may repeat, a handle may not
       if (!store::insert_product(tx, product)) throw handle_taken(product.handle);
     }
-    store::replace_categories(tx, product);
+    store::insert_categories(tx, product);
     put_variants(tx, product);
     tx.publish(ProductChanged{product, product.version});
     return product;

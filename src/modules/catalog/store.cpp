@@ -99,11 +99,15 @@ std::int64_t count_products(Tx& tx, const std::optional<State>& state, const std
                               state, query);
 }
 
-void replace_categories(Tx& tx, const Product& product) {
-  tx.exec("DELETE FROM product_category WHERE product_id = :id"_sql, product.id);
+void insert_categories(Tx& tx, const Product& product) {
   std::int64_t position = 0;
   for (const auto& category : product.category_ids)
     tx.exec("INSERT INTO product_category (product_id, category_id, position) VALUES (:product, :category, :position)"_sql, product.id, category, position++);
+}
+
+void replace_categories(Tx& tx, const Product& product) {
+  tx.exec("DELETE FROM product_category WHERE product_id = :id"_sql, product.id);
+  insert_categories(tx, product);
 }
 
 std::optional<std::string> insert_variants(Tx& tx, const Product& product) {

@@ -31,6 +31,7 @@ bool is_handle_taken(Tx& tx, const std::string& handle, const ProductId& but_not
 std::vector<Product> list_products(Tx& tx, const std::optional<ProductId>& after, const std::optional<State>& state, const std::optional<std::string>& query, std::int64_t limit);
 std::int64_t count_products(Tx& tx, const std::optional<State>& state, const std::optional<std::string>& query);
 
+void insert_categories(Tx& tx, const Product& product);  // of one that has none yet
 void replace_categories(Tx& tx, const Product& product);
 std::optional<std::string> insert_variants(Tx& tx, const Product& product);  // answers the first SKU that another product has
 void delete_variants(Tx& tx, const ProductId& id);

@@ -5,7 +5,8 @@
 namespace polyshop::search {
 namespace {
 
-constexpr std::size_t batch_max = 20;      // rendered in a transaction: some milliseconds
+constexpr std::size_t applied_max = 20;     // in a transaction, as events would be
+constexpr std::size_t rendered_max = 200;    // in a transaction, which nobody waits for but who writes here: SQLite's index of words makes a segment of each, and merges them
 constexpr std::size_t waiting_max = 10'000;  // requests whose time is up are not taken out of the list one by one
 
 template <class Texts>
@@ -16,24 +17,28 @@ void learn_languages(Tx& tx, const Texts& texts) {
 }
 
 void put_product(Tx& tx, const ProductId& id, std::int64_t version, const Product* published) {
-  if (!store::put_product(tx, id, version, published)) return;
-  store::replace_memberships(tx, id, published ? published->category_ids : std::vector<CategoryId>{});
-  store::replace_skus(tx, id, published ? published->variants : std::vector<catalog::Variant>{});
+  const auto news = store::put_product(tx, id, version, published);
+  if (news == store::News::none) return;
+  const bool had_others = news == store::News::changed;
+  if (had_others) store::delete_memberships(tx, id);
+  store::insert_memberships(tx, id, published ? published->category_ids : std::vector<CategoryId>{});
+  store::replace_skus(tx, id, had_others ? store::list_skus_of(tx, id) : std::vector<std::string>{}, published ? published->variants : std::vector<catalog::Variant>{});
   if (published) learn_languages(tx, published->texts);
   store::mark_stale(tx, id);
 }
 
 // Answers the names of the kept answers that this concerns. Nothing is written here that whoever marks products writes too, but for
 // the marks: so rendering never waits for them on PostgreSQL, and they wait for it without a deadlock.
-std::vector<std::string> render_product(Tx& tx, const ProductId& id, const std::vector<std::string>& languages) {
+std::vector<std::string> render_product(Tx& tx, const ProductId& id, const std::vector<std::string>& languages, std::vector<store::NewWords>& words) {
   const auto before = store::find_document(tx, id);
   const auto sources = store::find_sources(tx, id, languages);
   if (!sources) {
     if (before) store::delete_document(tx, id);
     return concerned_by_change(id, before ? &*before : nullptr, nullptr);
   }
-  const auto after = render(*sources);
-  store::put_document(tx, before, after);
+  auto after = render(*sources);
+  store::put_document(tx, before, after.document);
+  if (!before || before->head.words_digest != after.document.head.words_digest) words.push_back({id, std::move(after.words)});
   return concerned_by_change(id, before ? &*before : nullptr, &after.document);
 }
 
@@ -97,8 +102,8 @@ void Documents::forget_answers() {
 void Documents::load(const Call& call, Database& into, const catalog::Facade& catalog, const pricing::Facade& pricing, const inventory::Facade& inventory, const bus::Rebuild::OnLoaded& loaded) {
   // A few in a transaction, as events would be.
   const auto put = [&](std::string_view what, const auto& items, const auto& change_of) {
-    for (std::size_t start = 0; start < items.size(); start += batch_max) {
-      const auto end = std::min(items.size(), start + batch_max);
+    for (std::size_t start = 0; start < items.size(); start += applied_max) {
+      const auto end = std::min(items.size(), start + applied_max);
       into.write(call, [&](Tx& tx) {
         for (std::size_t i = start; i < end; ++i) apply(tx, change_of(items[i]));
       });
@@ -126,11 +131,13 @@ void Documents::load(const Call& call, Database& into, const catalog::Facade& ca
 
 std::size_t Documents::render_some(const Call& call, Database& in) {
   return in.write(call, [this](Tx& tx) {
-    const auto taken = store::take_stale(tx, batch_max);
+    const auto taken = store::take_stale(tx, rendered_max);
     const auto languages = store::list_languages(tx);  // after the marks: a new language marks, and would be missed
     std::set<std::string> concerned;
+    std::vector<store::NewWords> words;
     for (const auto& id : taken)
-      for (auto& name : render_product(tx, id, languages)) concerned.insert(std::move(name));
+      for (auto& name : render_product(tx, id, languages, words)) concerned.insert(std::move(name));
+    store::put_words(tx, words);
     tx.after_commit([this, concerned = std::move(concerned)] {
       for (const auto& name : concerned) cache_.invalidate(name);
     });
@@ -138,10 +145,15 @@ std::size_t Documents::render_some(const Call& call, Database& in) {
   });
 }
 
-void Documents::render_marked(const Call& call, Database& in) {
-  if (in.read(call, [](Tx& tx) { return store::is_any_stale(tx); }))
-    while (render_some(call, in) > 0) {}
+bool Documents::render_marked(const Call& call, Database& in) {
+  auto marked = in.read_once(call, [](Tx& tx) { return store::count_stale(tx); });
+  const bool any = marked > 0;
+  while (marked > 0) {
+    const auto rendered = static_cast<std::int64_t>(render_some(call, in));
+    marked = rendered == 0 ? 0 : marked - rendered;
+  }
   progress_.announce();
+  return any;
 }
 
 }  // namespace polyshop::search

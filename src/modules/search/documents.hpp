@@ -39,8 +39,8 @@ class Documents {
   void apply(Tx& tx, const pricing::PricesChanged& changed);
   void apply(Tx& tx, const inventory::AvailabilityChanged& changed);
 
-  void render_marked(const Call& call) { render_marked(call, node_.db); }  // until none is left
-  void render_marked(const Call& call, Database& in);
+  bool render_marked(const Call& call) { return render_marked(call, node_.db); }  // as many as are marked; whether there was any
+  bool render_marked(const Call& call, Database& in);
   std::size_t render_some(const Call& call, Database& in);  // of those that are marked; 0: none is left
   void forget_answers();  // everything may be another than it was
   // Fills an empty database from what the sources export.

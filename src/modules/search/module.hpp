@@ -19,10 +19,11 @@ class Module {
   }
 
  private:
-  void render_marked(const Call& call);
+  bool render_marked();
   bus::Node node_;
   Documents documents_;
   Storefront storefront_;
+  Timestamp rendered_ms_ = 0;  // when that was done the last time, of the steady clock
 };
 
 void add_routes(http::ModuleRoutes routes, Storefront& storefront, Progress& progress);

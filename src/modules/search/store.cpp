@@ -21,18 +21,6 @@ BOOST_DESCRIBE_STRUCT(SkuRow, (), (sku, prices, band))
 
 catalog::Category category_of(CategoryRow&& row) { return {row.id, row.parent_id, std::move(row.handle), std::move(row.texts.value), 0, row.version}; }
 
-// The statements of lists do not look at words: they are one row of PostgreSQL's and two of SQLite's.
-void put_words(Tx& tx, const ProductId& id, const Words& words) {
-  if (tx.engine() == Engine::postgresql) {
-    tx.exec("INSERT INTO search_words (product_id, words) VALUES (:id, cast(:words as tsvector)) ON CONFLICT (product_id) DO UPDATE SET words = excluded.words"_postgresql, id, words.as_vector());
-    return;
-  }
-  tx.exec("INSERT INTO search_words_row (product_id) VALUES (:id) ON CONFLICT (product_id) DO NOTHING"_sqlite, id);
-  tx.exec("DELETE FROM search_words WHERE rowid = (SELECT number FROM search_words_row WHERE product_id = :id)"_sqlite, id);
-  tx.exec("INSERT INTO search_words (rowid, title, labels, details) SELECT number, :title, :labels, :details FROM search_words_row WHERE product_id = :id"_sqlite, words.title, words.labels,
-          words.details, id);
-}
-
 bool has_words(Tx& tx, const ProductId& id, const Words& words) {
   if (tx.engine() == Engine::postgresql)
     return tx.get<std::int64_t>("SELECT count(*) AS n FROM search_words WHERE product_id = :id AND words = cast(:words as tsvector)"_postgresql, id, words.as_vector()) == 1;
@@ -64,28 +52,28 @@ void put_page(Tx& tx, const ProductId& id, const Page& page) {
           page, id);
 }
 
-void replace_prices(Tx& tx, const ProductId& id, const std::vector<Money>& prices) {
-  tx.exec("DELETE FROM search_price WHERE product_id = :id"_sql, id);
+void replace_prices(Tx& tx, const ProductId& id, const std::vector<Money>& prices, bool has_old) {
+  if (has_old) tx.exec("DELETE FROM search_price WHERE product_id = :id"_sql, id);
   for (const auto& price : prices) tx.exec("INSERT INTO search_price (product_id, currency, amount) VALUES (:product_id, :currency, :amount)"_sql, price, id);
 }
 
-void replace_placements(Tx& tx, const ProductId& id, const std::vector<CategoryId>& placements) {
-  tx.exec("DELETE FROM search_placement WHERE product_id = :id"_sql, id);
+void replace_placements(Tx& tx, const ProductId& id, const std::vector<CategoryId>& placements, bool has_old) {
+  if (has_old) tx.exec("DELETE FROM search_placement WHERE product_id = :id"_sql, id);
   for (const auto& category : placements) tx.exec("INSERT INTO search_placement (product_id, category_id) VALUES (:product, :category)"_sql, id, category);
 }
 
-void replace_choices(Tx& tx, const ProductId& id, const std::vector<Choice>& choices) {
-  tx.exec("DELETE FROM search_option WHERE product_id = :id"_sql, id);
+void replace_choices(Tx& tx, const ProductId& id, const std::vector<Choice>& choices, bool has_old) {
+  if (has_old) tx.exec("DELETE FROM search_option WHERE product_id = :id"_sql, id);
   for (const auto& choice : choices)
     tx.exec("INSERT INTO search_option (product_id, variant, choice, is_first, is_available) VALUES (:product_id, :variant, :choice, :is_first, :is_available)"_sql, choice, id);
 }
 
 }  // namespace
 
-bool put_product(Tx& tx, const ProductId& id, std::int64_t version, const Product* published) {
-  return tx.exec(R"(INSERT INTO search_product (id, version, product) VALUES (:id, :version, :product)
-                    ON CONFLICT (id) DO UPDATE SET version = excluded.version, product = excluded.product WHERE search_product.version < excluded.version)"_sql,
-                 id, version, published ? std::optional(json::to_text(*published)) : std::nullopt) == 1;
+News put_product(Tx& tx, const ProductId& id, std::int64_t version, const Product* published) {
+  const auto product = published ? std::optional(json::to_text(*published)) : std::nullopt;
+  if (tx.exec("INSERT INTO search_product (id, version, product) VALUES (:id, :version, :product) ON CONFLICT (id) DO NOTHING"_sql, id, version, product) == 1) return News::added;
+  return tx.exec("UPDATE search_product SET version = :version, product = :product WHERE id = :id AND version < :version"_sql, version, product, id) == 1 ? News::changed : News::none;
 }
 
 bool put_category(Tx& tx, const catalog::Category& category) {
@@ -120,19 +108,21 @@ std::optional<ProductId> put_band(Tx& tx, const std::string& sku, Band band, std
       .value_or(std::nullopt);
 }
 
-void replace_memberships(Tx& tx, const ProductId& id, const std::vector<CategoryId>& categories) {
-  tx.exec("DELETE FROM search_membership WHERE product_id = :id"_sql, id);
+void delete_memberships(Tx& tx, const ProductId& id) { tx.exec("DELETE FROM search_membership WHERE product_id = :id"_sql, id); }
+
+void insert_memberships(Tx& tx, const ProductId& id, const std::vector<CategoryId>& categories) {
   for (const auto& category : categories) tx.exec("INSERT INTO search_membership (product_id, category_id) VALUES (:product, :category) ON CONFLICT DO NOTHING"_sql, id, category);
 }
 
-void replace_skus(Tx& tx, const ProductId& id, const std::vector<catalog::Variant>& variants) {
-  auto gone = tx.list<std::string>("SELECT sku FROM search_sku WHERE product_id = :id"_sql, id);
+std::vector<std::string> list_skus_of(Tx& tx, const ProductId& id) { return tx.list<std::string>("SELECT sku FROM search_sku WHERE product_id = :id"_sql, id); }
+
+void replace_skus(Tx& tx, const ProductId& id, std::vector<std::string> before, const std::vector<catalog::Variant>& variants) {
   for (const auto& variant : variants)
-    if (std::erase(gone, variant.sku) == 0)
+    if (std::erase(before, variant.sku) == 0)
       tx.exec(R"(INSERT INTO search_sku (sku, product_id, price_version, prices, band_version, band) VALUES (:sku, :id, 0, '[]', 0, 'sold_out')
                  ON CONFLICT (sku) DO UPDATE SET product_id = excluded.product_id)"_sql,
               variant.sku, id);
-  for (const auto& sku : gone) tx.exec("UPDATE search_sku SET product_id = NULL WHERE sku = :sku AND product_id = :id"_sql, sku, id);
+  for (const auto& sku : before) tx.exec("UPDATE search_sku SET product_id = NULL WHERE sku = :sku AND product_id = :id"_sql, sku, id);
 }
 
 bool add_language(Tx& tx, const std::string& language) {
@@ -160,7 +150,7 @@ void mark_all_stale(Tx& tx) {
 
 bool is_stale(Tx& tx, const ProductId& id) { return tx.find<std::int64_t>("SELECT is_bulk FROM search_stale WHERE product_id = :id"_sql, id).has_value(); }
 
-bool is_any_stale(Tx& tx) { return tx.find<std::int64_t>("SELECT is_bulk FROM search_stale ORDER BY is_bulk, product_id LIMIT 1"_sql).has_value(); }
+std::int64_t count_stale(Tx& tx) { return tx.get<std::int64_t>("SELECT count(*) AS n FROM search_stale"_sql); }
 
 // Several instances share the work: what another one renders is passed over.
 std::vector<ProductId> take_stale(Tx& tx, std::int64_t limit) {
@@ -213,16 +203,40 @@ std::optional<Document> find_document(Tx& tx, const ProductId& id) {
   return document;
 }
 
-void put_document(Tx& tx, const std::optional<Document>& before, const Rendered& after) {
-  const auto& document = after.document;
+void put_document(Tx& tx, const std::optional<Document>& before, const Document& document) {
   const auto& id = document.head.product_id;
   if (!before || before->head != document.head) put_head(tx, document.head);
   for (const auto& page : document.pages)
     if (!before || std::ranges::find(before->pages, page) == before->pages.end()) put_page(tx, id, page);
-  if (before ? before->prices != document.prices : !document.prices.empty()) replace_prices(tx, id, document.prices);
-  if (before ? before->placements != document.placements : !document.placements.empty()) replace_placements(tx, id, document.placements);
-  if (before ? before->choices != document.choices : !document.choices.empty()) replace_choices(tx, id, document.choices);
-  if (!before || before->head.words_digest != document.head.words_digest) put_words(tx, id, after.words);
+  const auto replace = [&](const auto& of_before, const auto& now, const auto& put) {
+    const bool has_old = before && !of_before(*before).empty();
+    if (before ? of_before(*before) != now : !now.empty()) put(tx, id, now, has_old);
+  };
+  replace(std::mem_fn(&Document::prices), document.prices, replace_prices);
+  replace(std::mem_fn(&Document::placements), document.placements, replace_placements);
+  replace(std::mem_fn(&Document::choices), document.choices, replace_choices);
+}
+
+// The statements of lists do not look at words: they are one row of PostgreSQL's and two of SQLite's. SQLite's index collects what is new until some other statement is run
+// that may have to be undone by itself, and then writes a segment; so the words of all products are put one after the other.
+void put_words(Tx& tx, std::span<const NewWords> all) {
+  if (tx.engine() == Engine::postgresql) {
+    for (const auto& one : all)
+      tx.exec("INSERT INTO search_words (product_id, words) VALUES (:id, cast(:words as tsvector)) ON CONFLICT (product_id) DO UPDATE SET words = excluded.words"_postgresql, one.id, one.words.as_vector());
+    return;
+  }
+  std::vector<std::int64_t> numbers, old;
+  for (const auto& one : all) {
+    auto number = tx.find<std::int64_t>("SELECT number FROM search_words_row WHERE product_id = :id"_sqlite, one.id);
+    if (number)
+      old.push_back(*number);
+    else
+      number = tx.get<std::int64_t>("INSERT INTO search_words_row (product_id) VALUES (:id) RETURNING number"_sqlite, one.id);
+    numbers.push_back(*number);
+  }
+  for (const auto number : old) tx.exec("DELETE FROM search_words WHERE rowid = :number"_sqlite, number);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    tx.exec("INSERT INTO search_words (rowid, title, labels, details) VALUES (:number, :title, :labels, :details)"_sqlite, numbers[i], all[i].words.title, all[i].words.labels, all[i].words.details);
 }
 
 void delete_document(Tx& tx, const ProductId& id) {

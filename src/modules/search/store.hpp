@@ -9,7 +9,8 @@ namespace polyshop::search::store {
 // --- the sources -----------------------------------------------------------------------------------------------------
 
 // Each answers whether it was news: an event of an older version changes nothing.
-bool put_product(Tx& tx, const ProductId& id, std::int64_t version, const Product* published);  // null for a draft, or none
+enum class News { none, added, changed };
+News put_product(Tx& tx, const ProductId& id, std::int64_t version, const Product* published);  // null for a draft, or none
 bool put_category(Tx& tx, const catalog::Category& category);
 bool remove_category(Tx& tx, const CategoryId& id, std::int64_t version);
 
@@ -17,14 +18,17 @@ bool remove_category(Tx& tx, const CategoryId& id, std::int64_t version);
 std::optional<ProductId> put_prices(Tx& tx, const std::string& sku, const std::vector<Money>& prices, std::int64_t version);
 std::optional<ProductId> put_band(Tx& tx, const std::string& sku, Band band, std::int64_t version);
 
-void replace_memberships(Tx& tx, const ProductId& id, const std::vector<CategoryId>& categories);
-void replace_skus(Tx& tx, const ProductId& id, const std::vector<catalog::Variant>& variants);
+// Of a product that may have others.
+void delete_memberships(Tx& tx, const ProductId& id);
+std::vector<std::string> list_skus_of(Tx& tx, const ProductId& id);
+void insert_memberships(Tx& tx, const ProductId& id, const std::vector<CategoryId>& categories);
+void replace_skus(Tx& tx, const ProductId& id, std::vector<std::string> before, const std::vector<catalog::Variant>& variants);
 bool add_language(Tx& tx, const std::string& language);  // true where it is new
 
 void mark_stale(Tx& tx, const ProductId& id);
 void mark_stale_in_category(Tx& tx, const CategoryId& id);  // and below it
 void mark_all_stale(Tx& tx);
-bool is_any_stale(Tx& tx);
+std::int64_t count_stale(Tx& tx);
 bool is_stale(Tx& tx, const ProductId& id);
 std::vector<ProductId> take_stale(Tx& tx, std::int64_t limit);
 
@@ -53,8 +57,13 @@ std::optional<Sources> find_sources(Tx& tx, const ProductId& id, const std::vect
 // --- the documents ---------------------------------------------------------------------------------------------------
 
 std::optional<Document> find_document(Tx& tx, const ProductId& id);
-// Writes what differs from `before`.
-void put_document(Tx& tx, const std::optional<Document>& before, const Rendered& after);
+// Writes what differs from `before`, but for the words.
+void put_document(Tx& tx, const std::optional<Document>& before, const Document& document);
+struct NewWords {
+  ProductId id;
+  Words words;
+};
+void put_words(Tx& tx, std::span<const NewWords> all);
 void delete_document(Tx& tx, const ProductId& id);
 // Whether the document, its words included, is what its sources make it, or absent where they make none.
 bool is_document_right(Tx& tx, const ProductId& id, const std::vector<std::string>& languages);
