@@ -103,7 +103,8 @@ std::string text_of(const std::filesystem::path& path) {
 std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   if (std::filesystem::exists(folder))
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) files.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(folder))
+      if (entry.is_regular_file()) files.push_back(entry.path());
   std::ranges::sort(files);
   return files;
 }
@@ -270,6 +271,7 @@ TEST_CASE("an order that is placed or cancelled is written about, once, in its l
       CHECK(decoded_subject(mime) == message.subject);
     }
     CHECK(files_in(folder).size() == 5);
+    CHECK(files_in(folder / ".parts").empty());
     const auto find = [&](const order::Order& order, MailEvent event) { return *std::ranges::find_if(messages, [&](const auto& m) { return m.order_id == order.id.str() && m.event == event; }); };
     CHECK(find(english, MailEvent::order_placed).subject == "Your order 1000042");
     CHECK(find(english, MailEvent::order_placed).body.starts_with("Dear Jane Doe,\n\nthank you for your order 1000042.\n\n2 x Shirt, size: S  20.00 EUR\n1 x Tasse groß  5.00 EUR\n\nDelivery: Standard, 4.90 EUR\nTaxes: 4.77 EUR\nTotal: 29.90 EUR\n"));
