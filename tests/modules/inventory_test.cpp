@@ -195,8 +195,24 @@ TEST_CASE("to reserve again for a reference answers the same reservation, for ev
   });
 }
 
+TEST_CASE("what is reserved as held does not expire until it may") {
+  on_each_shop([](Shop& shop) {
+    shop.put("A", 3);
+    const ReserveStock wanted{"ord_1", {{"A", 2, ""}}, true};
+    CHECK(shop.stock.reserve(shop.call(), wanted).state == ReservationState::held);
+    CHECK(shop.reservations.expire(shop.later(2 * ttl_ms)) == 0);
+    CHECK(shop.reserved("A") == 2);
+    shop.stock.let_expire(shop.call(), {"ord_1"});
+    CHECK(shop.stock.reserve(shop.call(), wanted).state == ReservationState::open);  // a repetition answers how it stands
+    CHECK(shop.reservations.expire(shop.later(ttl_ms - 1)) == 0);
+    CHECK(shop.reservations.expire(shop.later(ttl_ms)) == 1);
+    CHECK(shop.reserved("A") == 0);
+    shop.check_sound();
+  });
+}
+
 TEST_CASE("every way through the states, each step twice") {
-  // Steps: h hold, c consume, r release, b restock (back), x expire. An upper-case letter is refused with reservation_ended,
+  // Steps: h hold, l let it expire, c consume, r release, b restock (back), x expire. An upper-case letter is refused with reservation_ended,
   // N with reservation_not_consumed.
   struct Case {
     const char* steps;
@@ -211,6 +227,8 @@ TEST_CASE("every way through the states, each step twice") {
       {"xr", ReservationState::expired, 10, 0},    {"xH", ReservationState::expired, 10, 0},     {"xC", ReservationState::expired, 10, 0},     {"rH", ReservationState::released, 10, 0},
       {"rC", ReservationState::released, 10, 0},   {"cH", ReservationState::consumed, 6, 0},     {"cbC", ReservationState::released, 10, 0},   {"N", ReservationState::open, 10, 4},
       {"hN", ReservationState::held, 10, 4},       {"xb", ReservationState::expired, 10, 0},     {"rb", ReservationState::released, 10, 0},    {"hxc", ReservationState::consumed, 6, 0},
+      {"l", ReservationState::open, 10, 4},        {"hl", ReservationState::open, 10, 4},        {"hlx", ReservationState::expired, 10, 0},    {"hlh", ReservationState::held, 10, 4},
+      {"hlc", ReservationState::consumed, 6, 0},   {"cl", ReservationState::consumed, 6, 0},    {"xl", ReservationState::expired, 10, 0},     {"rl", ReservationState::released, 10, 0},
   };
   on_each_shop([&](Shop& shop) {
     for (const auto& one : cases) {
@@ -224,6 +242,7 @@ TEST_CASE("every way through the states, each step twice") {
         for (int times = 0; times < 2; ++times) {
           switch (step) {
             case 'h': CHECK(shop.stock.hold(shop.call(), of).state == ReservationState::held); break;
+            case 'l': CHECK(shop.stock.let_expire(shop.call(), of).id == id); break;
             case 'c': CHECK(shop.stock.consume(shop.call(), of).state == ReservationState::consumed); break;
             case 'r': CHECK(shop.stock.release(shop.call(), of).id == id); break;
             case 'b': CHECK(shop.stock.restock(shop.call(), of).id == id); break;
@@ -242,6 +261,7 @@ TEST_CASE("every way through the states, each step twice") {
       shop.check_sound();
     }
     CHECK(code_of([&] { shop.stock.hold(shop.call(), {"nobody"}); }) == "not_found");
+    CHECK(code_of([&] { shop.stock.let_expire(shop.call(), {"nobody"}); }) == "not_found");
     CHECK(code_of([&] { shop.stock.consume(shop.call(), {"nobody"}); }) == "not_found");
     CHECK(code_of([&] { shop.stock.restock(shop.call(), {"nobody"}); }) == "not_found");
     CHECK(shop.stock.release(shop.call(), {"nobody"}).state == ReservationState::released);

@@ -120,9 +120,10 @@ struct Shop {
   shipping::MethodId method;
 };
 
-void running(const std::function<void(Shop&)>& body) {
+void running(const std::function<void(Shop&)>& body, std::map<std::string, std::string> settings = {}) {
+  settings.emplace("payment.sandbox_webhook_secret", secret);
   on_each_engine([&](Ground& ground) {
-    ground.platform().config = Config::load({}, {}, {{"payment.sandbox_webhook_secret", secret}});
+    ground.platform().config = Config::load({}, {}, settings);
     Shop shop(ground);
     shop.start();
     body(shop);
@@ -261,6 +262,30 @@ TEST_CASE("what is being paid is held, however long the provider takes") {
     CHECK(answer.status == 201);
     CHECK(shop.available() == 0);
   });
+}
+
+TEST_CASE("goods are held for half of their time while a payment is waited for, and given to others at its end") {
+  running([](Shop& shop) {
+    const auto shopper = shop.fill(5);
+    shop.pay_with(shopper, "tok_require_action");
+    CHECK(shop.complete(shopper, "k").status == 202);
+    const auto state = [&] { return shop.inventory.node().db.read(shop.ground.as_system(), [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation"_sql); }); };
+    const auto becomes = [](const auto& condition) {
+      const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (!condition() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+      return condition();
+    };
+    const auto saga = [&] { return shop.order.node().sagas.list(shop.ground.as_system(), {}).at(0); };
+    const auto before = saga().version;
+    shop.ground.clock().advance(49'000);
+    CHECK(becomes([&] { return saga().version > before && saga().lease_until_ms == 0; }));  // it was looked at again meanwhile
+    CHECK(state() == "held");
+    shop.ground.clock().advance(8'000);
+    CHECK(becomes([&] { return state() == "open"; }));
+    shop.ground.clock().advance(44'000);
+    CHECK(becomes([&] { return shop.available() == 5; }));
+    CHECK(state() == "expired");
+  }, {{"inventory.reservation_ttl_s", "100"}});
 }
 
 TEST_CASE("the provider's notice and the clients' calls join one saga, whichever comes first") {

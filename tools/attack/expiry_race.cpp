@@ -40,20 +40,26 @@ void race_with_expiry(Run& run) {
         notices[at] = begin_action(connection, attempts[at]);
       }
     });
+    // Half of their time: from here on they may expire.
+    target.jump(ttl_ms / 2 + 100);
+    auto staff = target.staff();
+    while (!staff.send(http::Method::get, "/v1/admin/reservations?filter[state]=held&limit=1").body.starts_with(R"({"data":[])")) live::stop_if_interrupted();
     std::atomic<int> approving = approvers;
     std::atomic<int> placed = 0;
     std::atomic<std::int64_t> rival_attempts = 0;
-    const auto pause = std::chrono::milliseconds(pick(random, 0, 300));
+    // What the seed chooses is how many approvals are in by then: the reservations end when the shop looks the next time, which it does four times a second.
+    std::vector<std::chrono::milliseconds> pauses;
+    for (int i = 0; i < units; ++i) pauses.emplace_back(pick(random, 0, 200));
     crowd(1 + approvers + rivals, [&](int client) {
       if (client == 0) {
-        std::this_thread::sleep_for(pause);  // what the seed chooses is how many approvals are in by then
-        target.jump(ttl_ms + 500);
+        target.jump(ttl_ms / 2 + 500);
         return;
       }
       http::Client connection("127.0.0.1", target.port());
       if (client <= approvers) {
         const std::shared_ptr<void> ends(nullptr, [&](void*) { --approving; });  // however it ends
         for (auto at = static_cast<std::size_t>(client - 1); at < attempts.size(); at += approvers) {
+          std::this_thread::sleep_for(pauses[at]);
           send_notice(connection, notices[at], true);
           complete_at_last(connection, ledger, attempts[at]);
           if (attempts[at].is_placed()) ++placed;

@@ -95,6 +95,10 @@ void Staff::for_each_stock_level(const std::function<void(const StockLevel&)>& v
   } while (cursor);
 }
 
-std::vector<Reservation> Staff::open_reservations() { return read<Reservations>(send(Method::get, "/v1/admin/reservations?limit=100&filter[state]=open")).data; }
+std::vector<Reservation> Staff::living_reservations() {
+  std::vector<Reservation> all;
+  for (const auto* state : {"open", "held"}) std::ranges::move(read<Reservations>(send(Method::get, fmt::format("/v1/admin/reservations?limit=100&filter[state]={}", state))).data, std::back_inserter(all));
+  return all;
+}
 
 }  // namespace polyshop::live

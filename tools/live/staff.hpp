@@ -27,7 +27,7 @@ class Staff {
   // Delivery of everything to everywhere for nothing.
   void offer_free_delivery(Currency currency);
   void for_each_stock_level(const std::function<void(const StockLevel&)>& visit);
-  std::vector<Reservation> open_reservations();  // the first hundred
+  std::vector<Reservation> living_reservations();  // open or held, the first hundred of each
 
   // As Connection::send, with a staff session.
   http::ClientResponse send(http::Method method, const std::string& target, const std::string& body = {});

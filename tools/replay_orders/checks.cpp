@@ -120,7 +120,7 @@ void check_stock(live::Staff& staff, const std::vector<online_retail::Product>& 
 }
 
 void check_reservations(live::Staff& staff, Report& report) {
-  const auto open = staff.open_reservations();
+  const auto open = staff.living_reservations();
   for (const auto& reservation : open) report.mismatch(fmt::format("reservation {} of {} is open", reservation.id, reservation.reference));
   if (open.empty()) report.step("reservations: none is open");
 }

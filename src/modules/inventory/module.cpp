@@ -15,6 +15,7 @@ Module::Module(Platform& platform, const catalog::Facade& catalog)
   facade_.get_availability = [this](const Call& call, const GetAvailability& wanted) { return stock_.get_availability(call, wanted); };
   facade_.reserve = [this](const Call& call, const ReserveStock& wanted) { return reservations_.reserve(call, wanted); };
   facade_.hold = [this](const Call& call, const OfReference& of) { return reservations_.hold(call, of.reference); };
+  facade_.let_expire = [this](const Call& call, const OfReference& of) { return reservations_.let_expire(call, of.reference); };
   facade_.consume = [this](const Call& call, const OfReference& of) { return reservations_.consume(call, of.reference); };
   facade_.release = [this](const Call& call, const OfReference& of) { return reservations_.release(call, of.reference); };
   facade_.restock = [this](const Call& call, const OfReference& of) { return reservations_.restock(call, of.reference); };

@@ -66,7 +66,7 @@ Movement movement_of(Tx& tx, const Part& part, std::int64_t delta, MovementReaso
 Reservation Reservations::reserve(const Call& call, const ReserveStock& wanted) {
   const auto sums = summed(wanted);  // two lines may share a SKU
   return node_.db.write(call.unkeyed(), [&](Tx& tx) {
-    const Reservation reservation{ReservationId::make(tx.now()), wanted.reference, ReservationState::open, tx.now() + ttl_ms_};
+    const Reservation reservation{ReservationId::make(tx.now()), wanted.reference, wanted.held ? ReservationState::held : ReservationState::open, tx.now() + ttl_ms_};
     if (!store::insert_reservation(tx, reservation)) return repeated(tx, wanted.reference, sums);
     std::set<std::string> short_skus;
     for (const auto& [sku, quantity] : sums) {
@@ -97,13 +97,30 @@ std::vector<Part> Reservations::allocate(Tx& tx, const std::string& sku, std::in
   return parts;
 }
 
+// What is so already takes no transaction that writes.
+std::optional<Reservation> Reservations::find_in(const Call& call, const std::string& reference, ReservationState state) {
+  auto found = node_.db.read_once(call, [&](Tx& tx) { return store::find_reservation(tx, reference); });
+  return found && found->state == state ? found : std::nullopt;
+}
+
 Reservation Reservations::hold(const Call& call, const std::string& reference) {
+  if (auto held = find_in(call, reference, ReservationState::held)) return *held;
   return node_.db.write(call.unkeyed(), [&](Tx& tx) {
     // Past its time it may still be held, as long as its goods were not given back.
     if (auto held = store::hold(tx, reference)) return *held;
     auto reservation = existing(tx, reference);
     if (reservation.state == ReservationState::open) throw changing();
     if (reservation.state != ReservationState::held) throw ended(reservation);
+    return reservation;
+  });
+}
+
+Reservation Reservations::let_expire(const Call& call, const std::string& reference) {
+  if (auto open = find_in(call, reference, ReservationState::open)) return *open;
+  return node_.db.write(call.unkeyed(), [&](Tx& tx) {
+    if (auto open = store::let_expire(tx, reference)) return *open;
+    auto reservation = existing(tx, reference);
+    if (reservation.state == ReservationState::held) throw changing();
     return reservation;
   });
 }

@@ -25,6 +25,7 @@ class Reservations {
 
   Reservation reserve(const Call& call, const ReserveStock& wanted);
   Reservation hold(const Call& call, const std::string& reference);
+  Reservation let_expire(const Call& call, const std::string& reference);
   Reservation consume(const Call& call, const std::string& reference);
   Reservation release(const Call& call, const std::string& reference);
   Reservation restock(const Call& call, const std::string& reference);
@@ -33,6 +34,7 @@ class Reservations {
   http::Listed<ReservationWithLines> list(const Call& call, const ListReservations& wanted);
 
  private:
+  std::optional<Reservation> find_in(const Call& call, const std::string& reference, ReservationState state);
   std::vector<Part> allocate(Tx& tx, const std::string& sku, std::int64_t quantity);
   void give_back(Tx& tx, const std::vector<Part>& parts);
 

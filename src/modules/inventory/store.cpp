@@ -173,6 +173,10 @@ std::optional<Reservation> hold(Tx& tx, const std::string& reference) {
   return tx.find<Reservation>("UPDATE reservation SET state = 'held' WHERE reference = :reference AND state = 'open' RETURNING id, reference, state, expires_ms"_sql, reference);
 }
 
+std::optional<Reservation> let_expire(Tx& tx, const std::string& reference) {
+  return tx.find<Reservation>("UPDATE reservation SET state = 'open' WHERE reference = :reference AND state = 'held' RETURNING id, reference, state, expires_ms"_sql, reference);
+}
+
 std::optional<Reservation> consume(Tx& tx, const std::string& reference) {
   return tx.find<Reservation>(R"(UPDATE reservation SET state = 'consumed', ended_ms = :now
                                  WHERE reference = :reference AND state IN ('open', 'held') RETURNING id, reference, state, expires_ms)"_sql,

@@ -64,6 +64,7 @@ void insert_line(Tx& tx, const ReservationId& id, const Part& part);
 std::vector<Part> list_lines(Tx& tx, const ReservationId& id);  // by SKU and location
 // The transitions: nothing where the reference has no reservation in the state to start from.
 std::optional<Reservation> hold(Tx& tx, const std::string& reference);     // open -> held
+std::optional<Reservation> let_expire(Tx& tx, const std::string& reference);  // held -> open
 std::optional<Reservation> consume(Tx& tx, const std::string& reference);  // open or held -> consumed
 std::optional<Reservation> release(Tx& tx, const std::string& reference);  // open or held -> released
 std::optional<Reservation> restock(Tx& tx, const std::string& reference);  // consumed -> released

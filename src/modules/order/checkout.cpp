@@ -22,8 +22,9 @@ struct CheckoutState {
   std::string number;
   std::optional<std::int64_t> version;  // of the order, once it is placed
   std::optional<Timestamp> placed_ms;
+  Timestamp held_until_ms = 0;  // by when the payment has to be there, or the goods may expire
 };
-BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number, version, placed_ms))
+BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number, version, placed_ms, held_until_ms))
 
 struct Action {
   std::string type = "redirect";
@@ -135,9 +136,10 @@ bus::SagaDefinition Checkout::definition() {
   reserve.logged_with_next = true;
   reserve.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     const auto stored = node_.db.read_once(call, [&](Tx& tx) { return store::find_order(tx, state.order_id); });
-    inventory::ReserveStock wanted{state.order_id.str(), {}};
+    inventory::ReserveStock wanted{state.order_id.str(), {}, true};
     for (std::size_t i = 0; i < stored->order.lines.size(); ++i) wanted.lines.push_back({stored->order.lines[i].sku, stored->order.lines[i].quantity, fmt::format("/lines/{}", i)});
-    others_.inventory.reserve(call, wanted);
+    const auto reservation = others_.inventory.reserve(call, wanted);
+    state.held_until_ms = call.now + (reservation.expires_ms - call.now) / 2;
     return Advance::next();
   });
   reserve.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) { others_.inventory.release(call, {state.order_id.str()}); });
@@ -152,7 +154,18 @@ bus::SagaDefinition Checkout::definition() {
   auto& authorize = add("authorize");
   authorize.logged_with_next = true;
   authorize.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    const auto payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
+    // Goods are not kept from others for a payment that takes long.
+    const auto wait = [&] {
+      if (call.now > state.held_until_ms) others_.inventory.let_expire(call, {state.order_id.str()});
+      return Advance::wait(1000);
+    };
+    payment::Payment payment;
+    try {
+      payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
+    } catch (...) {
+      wait();
+      throw;
+    }
     state.action_url = payment.state == PaymentState::requires_action ? payment.action_url : "";
     switch (payment.state) {
       case PaymentState::authorized:
@@ -162,8 +175,8 @@ bus::SagaDefinition Checkout::definition() {
       case PaymentState::voiding:
       case PaymentState::voided:
         throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.").with("decline_code", json::to_text(payment.decline_code));
-      case PaymentState::unknown: return Advance::unknown(1000);
-      default: return Advance::wait(1000);
+      case PaymentState::unknown: wait(); return Advance::unknown(1000);
+      default: return wait();
     }
   });
   authorize.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) {
@@ -256,7 +269,7 @@ http::Outcome Checkout::complete(const Call& call, const cart::CartId& id, const
     started.reset();
     if (const auto living = store::find_living_of_cart(tx, id)) return Claim{living->order.id, living->saga_id};
     if (unready) throw *unready;  // where an order was living a moment ago, it has failed since
-    started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", "", {}, {}}));
+    started = node_.sagas.start_to_drive(tx, std::string(kind), json::to_text(CheckoutState{fresh->id, id, fresh->payment_id, {fresh->totals.total, fresh->currency}, "", "", {}, {}, 0}));
     if (!store::insert_order(tx, *fresh, started->id)) throw Problem::conflict("in_flight", "Another request is completing this cart. Ask again in a moment.");
     store::insert_history(tx, fresh->id, 1, OrderState::pending, "", "checkout");
     return Claim{fresh->id, started->id};

@@ -35,8 +35,9 @@ BOOST_DESCRIBE_STRUCT(StockLine, (), (sku, quantity, pointer))
 struct ReserveStock {
   std::string reference;         // whose it is: an order's id. One open or held reservation per reference.
   std::vector<StockLine> lines;  // may name a SKU twice
+  bool held = false;             // at once, by who will release it or let it expire
 };
-BOOST_DESCRIBE_STRUCT(ReserveStock, (), (reference, lines))
+BOOST_DESCRIBE_STRUCT(ReserveStock, (), (reference, lines, held))
 
 enum class ReservationState { open, held, consumed, released, expired };
 BOOST_DESCRIBE_ENUM(ReservationState, open, held, consumed, released, expired)
@@ -93,6 +94,7 @@ struct Facade {
   Query<GetAvailability, std::vector<Availability>> get_availability;  // one for each SKU asked for
   Command<ReserveStock, Reservation> reserve;    // 409 `sold_out` with the pointer of every line that is short; all or nothing
   Command<OfReference, Reservation> hold;        // open -> held, which cannot expire; 409 `reservation_ended` where it has ended
+  Command<OfReference, Reservation> let_expire;  // held -> open, as if it had never been held; one that has ended stays as it is
   Command<OfReference, Reservation> consume;     // held or open -> consumed: the goods leave
   Command<OfReference, Reservation> release;     // open or held -> released; one that never was or has ended stays as it is
   Command<OfReference, Reservation> restock;     // consumed -> released, with a movement that brings the goods back: a cancellation
@@ -100,6 +102,6 @@ struct Facade {
   Query<ExportBands, std::vector<BandOfSku>> export_bands;  // in the order of SKUs
   Query<Nothing, std::vector<AuditFinding>> audit;
 };
-BOOST_DESCRIBE_STRUCT(Facade, (), (get_availability, reserve, hold, consume, release, restock, import_stock, export_bands, audit))
+BOOST_DESCRIBE_STRUCT(Facade, (), (get_availability, reserve, hold, let_expire, consume, release, restock, import_stock, export_bands, audit))
 
 }  // namespace polyshop::inventory
