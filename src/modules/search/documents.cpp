@@ -6,7 +6,7 @@ namespace polyshop::search {
 namespace {
 
 constexpr std::size_t applied_max = 20;     // in a transaction, as events would be
-constexpr std::size_t rendered_max = 200;    // in a transaction, which nobody waits for but who writes here: SQLite's index of words makes a segment of each, and merges them
+constexpr std::size_t rendered_max = 100;    // in a transaction, which nobody waits for but who writes here: SQLite's index of words makes a segment of each, and merges them
 constexpr std::size_t waiting_max = 10'000;  // requests whose time is up are not taken out of the list one by one
 
 template <class Texts>
