@@ -12,11 +12,18 @@ namespace polyshop::bench {
 namespace {
 
 constexpr std::array<double, 7> fractions{0.1, 0.3, 0.5, 0.7, 0.85, 1.0, 1.1};
-constexpr double judged_fraction = 0.7;
 constexpr double point_s = 3;
 constexpr std::size_t shoppers_max = 2'000;
 
 double ms(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
+
+// Above the peak a server may refuse; whoever is refused leaves.
+Measured offer(Bench& bench, load::Ground& ground, int port, pid_t server, std::string_view scenario, double rate) {
+  auto load = bench.load_of(scenario);
+  load.rate = rate;
+  load.shoppers = shoppers_max;
+  return bench.measure(ground, port, server, {load}, {1, point_s});
+}
 
 // A panel of the drawing: what lies where, and its frame.
 struct Panel {
@@ -57,22 +64,19 @@ std::string line(const Panel& panel, const std::vector<CurvePoint>& points, doub
 
 }  // namespace
 
-std::map<std::string, load::Histogram> measure_curve(Bench& bench, load::Ground& ground, const FilledShop& shop, std::string_view scenario, double peak, Curve& curve) {
-  std::map<std::string, load::Histogram> judged;
+void measure_curve(Bench& bench, load::Ground& ground, const FilledShop& shop, std::string_view scenario, double peak, Curve& curve) {
   for (const auto fraction : fractions) {
-    auto load = bench.load_of(scenario);
-    load.rate = peak * fraction;
-    load.shoppers = shoppers_max;
-    // Above the peak it may refuse; whoever is refused leaves.
-    const auto measured = bench.measure(ground, shop.port(), shop.process(), {load}, {1, point_s});
+    const auto measured = offer(bench, ground, shop.port(), shop.process(), scenario, peak * fraction);
     load::Histogram all;
-    for (const auto& step : measured.first().steps) {
-      all.add(step.latency);
-      if (fraction == judged_fraction) judged[std::string(step.name)] = step.latency;
-    }
-    curve.points.push_back({*load.rate, measured.first().rate(), ms(all.at(0.5)), ms(all.at(0.99))});
+    for (const auto& step : measured.first().steps) all.add(step.latency);
+    curve.points.push_back({peak * fraction, measured.first().rate(), ms(all.at(0.5)), ms(all.at(0.99))});
   }
-  return judged;
+}
+
+std::map<std::string, load::Histogram> latencies_at(Bench& bench, load::Ground& ground, int port, pid_t server, std::string_view scenario, double rate) {
+  std::map<std::string, load::Histogram> latencies;
+  for (const auto& step : offer(bench, ground, port, server, scenario, rate).first().steps) latencies[std::string(step.name)] = step.latency;
+  return latencies;
 }
 
 double fsync_p99_ms(const std::filesystem::path& folder) {
