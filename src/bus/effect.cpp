@@ -15,6 +15,7 @@ struct Due {
 BOOST_DESCRIBE_STRUCT(Due, (), (id, kind, data, attempts))
 
 constexpr Timestamp lease_ms = 60'000;  // after which another instance may take it up
+constexpr std::size_t gathered_max = 1000;  // of a kind: performed within some seconds
 
 Timestamp backoff_ms(std::int64_t attempts) { return std::min<Timestamp>(500LL << std::min<std::int64_t>(attempts, 12), 900'000); }
 
@@ -30,20 +31,31 @@ Call Effects::call() const {
 }
 
 // Where it is to be performed at once, the row is written as taken by this process, which does so without a look at the table.
-void Effects::insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
+bool Effects::insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
   if (!handlers_.contains(kind)) die("an effect of the kind " + kind + " has no handler");
   const auto due = tx.now() + delay_ms;
+  const bool is_taken = delay_ms == 0 && has_room_for(kind);
   tx.exec(R"(INSERT INTO effect (id, kind, state, data, result, attempts, failure, due_ms, lease_until_ms, created_ms)
              VALUES (:id, :kind, 'due', :data, '', :attempts, '', :due, :lease, :now))"_sql,
-          id, kind, data, delay_ms ? 0 : 1, due, delay_ms ? 0 : tx.now() + lease_ms, tx.now());
+          id, kind, data, is_taken ? 1 : 0, due, is_taken ? tx.now() + lease_ms : 0, tx.now());
   failpoint::reach("effect.enqueued", kind);
+  return is_taken;
 }
 
 void Effects::enqueue(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms) {
-  insert(tx, kind, id, data, delay_ms);
-  if (delay_ms) return;
+  if (!insert(tx, kind, id, data, delay_ms)) return;
   tx.after_commit([this, kind, id, data] { submit(kind, {id, data, 1}); });
 }
+
+// Of those that are performed together only some wait here. The rest waits in the table, where no lease runs out before their turn.
+bool Effects::has_room_for(const std::string& kind) {
+  const std::lock_guard lock(mutex_);
+  const auto rows = gathered_.find(kind);
+  return rows == gathered_.end() || rows->second.size() < gathered_max;
+}
+
+// What is not taken any more is left to take_due(), once the lease is over, or to the next process.
+void Effects::leave_the_rest() { is_leaving_ = true; }
 
 // A full queue leaves it to take_due(), once the lease is over.
 void Effects::submit(const std::string& kind, Row row) {
@@ -72,7 +84,7 @@ void Effects::perform_gathered(const std::string& kind) {
     {
       const std::lock_guard lock(mutex_);
       auto& gathered = gathered_.at(kind);
-      if (gathered.empty()) {
+      if (gathered.empty() || is_leaving_) {
         gathered_.erase(kind);
         return;
       }
@@ -96,6 +108,8 @@ std::vector<EffectResult> Effects::results_of(const std::string& kind, std::span
 void Effects::enqueue_to_perform(Tx& tx, const std::string& kind, const std::string& id, const std::string& data) { insert(tx, kind, id, data, 0); }
 
 bool Effects::take_due() {
+  // Whatever is waited for here comes first.
+  if (std::ranges::any_of(handlers_, [this](const auto& one) { return one.second.perform_together && !has_room_for(one.first); })) return false;
   // Mostly there is nothing, and a look costs no commit.
   const auto is_due = [](Tx& tx) { return tx.get<std::int64_t>("SELECT count(*) AS n FROM (SELECT 1 FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now LIMIT 1) AS first"_sql, tx.now()) > 0; };
   if (!database_.read(call(), is_due)) return false;

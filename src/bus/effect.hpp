@@ -57,11 +57,14 @@ class Effects {
   bool take_due();
   // SQLite: nobody else can hold a lease when this process opens the file.
   void release_leases();
+  // Before the workers stop: what was taken and not begun is left to the next process.
+  void leave_the_rest();
   // Removes those that ended and are older than that, some at a time.
   void forget_ended(Timestamp kept_ms);
 
  private:
-  void insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms);
+  bool insert(Tx& tx, const std::string& kind, const std::string& id, const std::string& data, Timestamp delay_ms);  // whether this process has taken it
+  bool has_room_for(const std::string& kind);
   void perform_row(const std::string& kind, const Row& row);
   void perform(const std::string& kind, const Row& row, const Start& start);
   void perform_gathered(const std::string& kind);
@@ -76,6 +79,7 @@ class Effects {
   std::map<std::string, Handler> handlers_;
   std::mutex mutex_;
   std::map<std::string, std::vector<Row>> gathered_;  // by kind: what is to be performed together; there where a worker is to come or at it
+  std::atomic<bool> is_leaving_ = false;
 };
 
 }  // namespace polyshop::bus

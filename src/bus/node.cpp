@@ -160,6 +160,7 @@ void Node::start() {
 void Node::stop() {
   if (rebuild_) rebuild_->stop();
   if (started_.exchange(false)) {
+    effects.leave_the_rest();
     {
       std::lock_guard lock(mutex_);
       stopping_ = true;

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <latch>
 #include <numeric>
+#include <thread>
 
 #include "nodes.hpp"
 
@@ -94,6 +96,39 @@ TEST_CASE("effects that are performed together end each by its own result, and n
     await_effects(ground, nodes, "1 done 2 sent 1; 2 done 3 sent 2; 3 done 2 sent 3; ");
     const std::lock_guard lock(mutex);
     CHECK(std::accumulate(together.begin(), together.end(), std::size_t{0}) == 4);
+  });
+}
+
+TEST_CASE("of effects that are performed together only some are taken while many wait, and a stop leaves the others") {
+  on_each_engine([](Ground& ground) {
+    Nodes nodes(ground);
+    std::latch go(1);
+    std::atomic<std::size_t> performed = 0;
+    Effects::Handler handler;
+    handler.perform_together = [&](const Call&, std::span<const Effects::Row> rows) {
+      go.wait();
+      performed += rows.size();
+      return std::vector<EffectResult>(rows.size(), EffectResult{EffectResult::Kind::done, "", 0});
+    };
+    handler.record = [](Tx&, const std::string&, const std::string&, const EffectResult&) {};
+    nodes.source.effects.handle("mail", std::move(handler));
+    nodes.open();
+    nodes.source.start();
+    constexpr int all = 1500;
+    for (int i = 0; i < all; i += 100)
+      nodes.source.db.write(ground.as_system(), [&](Tx& tx) {
+        for (int j = i; j < i + 100; ++j) nodes.source.effects.enqueue(tx, "mail", std::to_string(j), "");
+      });
+    const auto count = [&](auto sql) { return nodes.source.db.read(ground.as_system(), [&](Tx& tx) { return tx.template get<std::int64_t>(sql); }); };
+    const auto free = "SELECT count(*) AS n FROM effect WHERE state = 'due' AND lease_until_ms = 0"_sql;
+    CHECK(count(free) >= 300);  // nobody has them, so that no lease runs out before their turn
+    {
+      const std::jthread stopper([&] { nodes.source.stop(); });
+      while (nodes.source.workers.submit([] {})) std::this_thread::yield();
+      go.count_down();
+    }
+    CHECK(performed <= 64);
+    CHECK(count("SELECT count(*) AS n FROM effect WHERE state = 'due'"_sql) == all - static_cast<std::int64_t>(performed));
   });
 }
 
