@@ -67,6 +67,9 @@ Problem missing(const std::vector<cart::Requirement>& requirements) {
   return std::move(problem).with("requirements", json::to_text(requirements));
 }
 
+// The provider has not answered yet, or nobody can say what.
+Advance asked_again(const payment::Payment& payment) { return payment.state == PaymentState::unknown ? Advance::unknown(1000) : Advance::wait(1000); }
+
 // The session to pay with: the latest that no attempt has used.
 payment::PaymentId usable_payment(const std::vector<payment::Payment>& sessions, const cart::Cart& cart) {
   for (const auto& session : sessions) {
@@ -155,15 +158,14 @@ bus::SagaDefinition Checkout::definition() {
   authorize.logged_with_next = true;
   authorize.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
     // Goods are not kept from others for a payment that takes long.
-    const auto wait = [&] {
+    const auto let_expire_if_late = [&] {
       if (call.now > state.held_until_ms) others_.inventory.let_expire(call, {state.order_id.str()});
-      return Advance::wait(1000);
     };
     payment::Payment payment;
     try {
       payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
     } catch (...) {
-      wait();
+      let_expire_if_late();
       throw;
     }
     state.action_url = payment.state == PaymentState::requires_action ? payment.action_url : "";
@@ -175,9 +177,10 @@ bus::SagaDefinition Checkout::definition() {
       case PaymentState::voiding:
       case PaymentState::voided:
         throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.").with("decline_code", json::to_text(payment.decline_code));
-      case PaymentState::unknown: wait(); return Advance::unknown(1000);
-      default: return wait();
+      default: break;
     }
+    let_expire_if_late();
+    return asked_again(payment);
   });
   authorize.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) {
     auto payment = others_.payment.get_payment(call, {state.payment_id});
@@ -185,7 +188,7 @@ bus::SagaDefinition Checkout::definition() {
     if (payment.state != PaymentState::declined && payment.state != PaymentState::voided) payment = others_.payment.cancel(call, {state.payment_id});
     if (payment.state == PaymentState::declined || payment.state == PaymentState::voided || payment.state == PaymentState::created) return Advance::next();
     // The provider has not confirmed yet that nothing is owed.
-    return payment.state == PaymentState::unknown ? Advance::unknown(1000) : Advance::wait(1000);
+    return asked_again(payment);
   });
 
   auto& hold = add("hold");
@@ -202,7 +205,7 @@ bus::SagaDefinition Checkout::definition() {
     if (payment.state == PaymentState::captured) return Advance::next();
     if (payment.state == PaymentState::declined || payment.state == PaymentState::voided)
       throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.");
-    return payment.state == PaymentState::unknown ? Advance::unknown(1000) : Advance::wait(1000);
+    return asked_again(payment);
   });
 
   auto& consume = add("consume");
