@@ -28,8 +28,9 @@ void Sagas::define(SagaDefinition definition) {
   if (definition.steps.empty()) die("the saga " + definition.kind + " has no steps");
   for (std::size_t i = 0; i < definition.steps.size(); ++i) {
     const auto& step = definition.steps[i];
-    const bool is_logged_alone = i + 1 == definition.steps.size() || definition.steps[i + 1].pivot || step.record;
-    if (step.logged_with_next && is_logged_alone) die("the step " + step.name + " has to be logged by itself: it is the last, comes before the pivot, or records something");
+    const bool is_last = i + 1 == definition.steps.size();
+    const bool announces_pivot = !is_last && definition.steps[i + 1].pivot && !definition.steps[i + 1].may_have_happened;
+    if (step.logged_with_next && (is_last || announces_pivot || step.record)) die("the step " + step.name + " has to be logged by itself: it is the last, comes before a pivot that cannot be asked, or records something");
   }
   auto& versions = definitions_[definition.kind];
   const auto version = definition.version;
@@ -82,7 +83,7 @@ std::optional<Sagas::Leased> Sagas::lease(const SagaId& id) {
     if (!saga || saga->state == SagaState::done || saga->state == SagaState::compensated) return;
     if (saga->lease_until_ms > tx.now() || saga->wake_ms > tx.now()) return;
     if (may_be_newer(saga->kind, saga->definition) && !is_orphaned(saga->wake_ms, tx.now())) return;
-    const bool was_left = saga->state == SagaState::running;
+    const bool is_suspect = saga::is_suspect(*saga);
     saga->state = saga::goes_back(*saga) ? SagaState::compensating : SagaState::running;
     saga->wake_ms = std::max<Timestamp>(saga->wake_ms, 0);
     saga->lease_until_ms = tx.now() + saga::lease_ms;
@@ -91,7 +92,7 @@ std::optional<Sagas::Leased> Sagas::lease(const SagaId& id) {
                                *saga, tx.now());
     if (taken == 0) return;
     ++saga->version;
-    leased = Leased{std::move(*saga), was_left};
+    leased = Leased{std::move(*saga), is_suspect};
   });
   return leased;
 }
@@ -101,7 +102,7 @@ std::optional<Saga> Sagas::run(Leased leased) {
   const auto* definition = find_definition(leased.saga);
   std::optional<Saga> saga;
   try {
-    saga = SagaRun(database_, metrics_, definition, std::move(leased.saga), leased.was_left).go();
+    saga = SagaRun(database_, metrics_, definition, std::move(leased.saga), leased.is_suspect).go();
   } catch (const TakenOver&) {
     // Its lease ran out while a step was slow; whoever holds it now repeats the step with the same key.
     return find(id);

@@ -72,9 +72,12 @@ struct SagaStep {
   std::function<Advance(const Call& call, std::string& data)> compensate = nullptr;
   std::function<void(Tx& tx, std::string& data, const std::string& outcome)> record_compensation = nullptr;
   bool pivot = false;  // once it is done the saga only goes forward, and what came of it is settled only by asking
+  // Of the pivot: whether it may have happened, in its own step or in one before; changes nothing. Asked before the saga is turned back where the
+  // log does not say that it stands at its pivot; one whose pivot may have happened goes on from there.
+  std::function<bool(const Call& call, const std::string& data)> may_have_happened = nullptr;
   // Its entry is written with that of a later step, which spares a commit. Where the process dies before, the step is run again, so a
   // repetition has to answer as the first did, and its compensation has to do no harm where it was never run. Never the last
-  // step, nor the one before the pivot: the log says that the pivot comes before it can have happened.
+  // step; nor the one before a pivot that cannot say whether it may have happened, since then the log has to say that it comes.
   bool logged_with_next = false;
 };
 
@@ -179,7 +182,7 @@ class Sagas {
   };
   struct Leased {
     Saga saga;
-    bool was_left;  // by a runner that died with it
+    bool is_suspect;  // left by a runner that died with it, or known not to know what it did
   };
   const SagaDefinition* find_definition(const Saga& saga) const;
   bool may_be_newer(const std::string& kind, std::int64_t version) const;
@@ -190,6 +193,7 @@ class Sagas {
   bool try_to_run(const SagaId& id);
   void drive_after(Tx& tx, const SagaId& id);
   void skip(Tx& tx, const SagaDefinition& definition, Saga& saga, SagaEntry& entry);
+  bool may_be_past_pivot(const Call& call, const SagaId& id);
 
   static bool has_left(const Saga& saga, std::int64_t seen_version);
   void moved(const SagaId& id);
@@ -212,8 +216,12 @@ inline bool goes_back(const Saga& saga) { return !saga.outcome.empty(); }
 void step_done(const SagaDefinition& definition, std::size_t index, Saga& saga);
 void step_undone(Saga& saga);
 void turned_back(Saga& saga, const Problem& problem);
-// Of a saga whose runner died: entries for what it may have done without logging it. The saga then stands at the last of these steps.
+// Of a saga whose runner died, or that does not know: entries for what may have been done without logging it, before its pivot. The saga then
+// stands at the last of these steps.
 std::vector<SagaEntry> suspect_unlogged(const SagaDefinition& definition, Saga& saga);
+inline bool is_suspect(const Saga& saga) { return saga.state == SagaState::running || saga.state == SagaState::unknown || saga.state == SagaState::stuck; }
+// The pivot, where the saga is before it by its log and the pivot can be asked.
+const SagaStep* pivot_to_ask(const SagaDefinition& definition, const Saga& saga);
 // The step to be undone next: the failing one first, since it may have had its effect without our hearing of it, then in
 // reverse what the saga's own log shows it did. Empty where nothing is left.
 std::string next_to_undo(Tx& tx, const Saga& saga);

@@ -29,11 +29,19 @@ void step_done(const SagaDefinition& definition, std::size_t index, Saga& saga) 
 
 std::vector<SagaEntry> suspect_unlogged(const SagaDefinition& definition, Saga& saga) {
   std::vector<SagaEntry> entries;
-  for (auto index = index_of(definition, saga.step); index && definition.steps[*index].logged_with_next; ++*index) {
+  const auto goes_on = [&](std::size_t index) { return definition.steps[index].logged_with_next && !definition.steps[index].pivot && !definition.steps[index + 1].pivot; };
+  for (auto index = index_of(definition, saga.step); index && goes_on(*index); ++*index) {
     entries.push_back({0, saga.step, "forward", "unsure", "", "", 0});
     saga.step = definition.steps[*index + 1].name;
   }
   return entries;
+}
+
+const SagaStep* pivot_to_ask(const SagaDefinition& definition, const Saga& saga) {
+  const auto index = index_of(definition, saga.step);
+  const auto pivot = std::ranges::find(definition.steps, true, &SagaStep::pivot);
+  const bool is_before = index && pivot != definition.steps.end() && pivot - definition.steps.begin() > static_cast<std::ptrdiff_t>(*index);
+  return is_before && pivot->may_have_happened ? &*pivot : nullptr;
 }
 
 void turned_back(Saga& saga, const Problem& problem) {
@@ -115,7 +123,19 @@ std::vector<SagaEntry> Sagas::entries(const Call& call, const SagaId& id) {
   });
 }
 
+// Asked outside of a transaction. Where the saga goes on meanwhile, its version tells.
+bool Sagas::may_be_past_pivot(const Call& call, const SagaId& id) {
+  const auto saga = find(id);
+  const auto* definition = saga ? find_definition(*saga) : nullptr;
+  const auto* pivot = definition && !saga::goes_back(*saga) ? saga::pivot_to_ask(*definition, *saga) : nullptr;
+  auto asking = own_call();
+  asking.deadline = call.deadline;
+  return pivot && pivot->may_have_happened(asking, saga->data);
+}
+
 Saga Sagas::intervene(const Call& call, const SagaId& id, std::int64_t version, SagaAction action, const std::string& reason) {
+  const bool gives_up = action == SagaAction::compensate || action == SagaAction::cancel;
+  const bool is_past_pivot = gives_up && may_be_past_pivot(call, id);
   return database_.write(call, [&](Tx& tx) {
     auto saga = saga::find(tx, id);
     if (!saga) throw Problem::not_found("saga", id.view());
@@ -129,7 +149,8 @@ Saga Sagas::intervene(const Call& call, const SagaId& id, std::int64_t version, 
     std::vector<SagaEntry> unsure;
     const auto give_up = [&](Problem problem) {
       check_may_go_back(*definition, *saga);
-      if (saga->state == SagaState::running) unsure = saga::suspect_unlogged(*definition, *saga);
+      if (is_past_pivot) throw refused("pivot_unknown", "Its pivot may have happened, though its log does not show it. Only asking settles that: retry it.");
+      if (saga::is_suspect(*saga)) unsure = saga::suspect_unlogged(*definition, *saga);
       saga::turned_back(*saga, problem);
     };
     switch (action) {

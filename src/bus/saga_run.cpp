@@ -42,7 +42,7 @@ Call SagaRun::own_call() const { return saga::own_call(database_); }
 Call SagaRun::call_for(const std::string& step) const {
   auto call = own_call();
   call.actor = Actor::system("saga." + saga_.kind);
-  call.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(saga::step_ms_max);
+  call.deadline = std::min(lease_ends_, std::chrono::steady_clock::now() + std::chrono::milliseconds(saga::step_ms_max));
   call.trace = Trace::make();
   call.request_id = saga_.id.str();
   call.key = "saga/" + saga_.id.str() + "/" + step;
@@ -73,6 +73,7 @@ bool SagaRun::commit(Park park, const Record& record) {
   const auto state = is_late ? SagaState::stuck : saga_.state;
   const bool ends = !parks && Sagas::has_ended(state);
   auto data = saga_.data;
+  const auto lease_ends = std::chrono::steady_clock::now() + std::chrono::milliseconds(saga::lease_ms);
   const auto lease = database_.write(own_call(), [&](Tx& tx) {
     data = saga_.data;
     if (record) {
@@ -95,6 +96,7 @@ bool SagaRun::commit(Park park, const Record& record) {
   unlogged_.clear();
   saga_.data = std::move(data);
   ++saga_.version;
+  lease_ends_ = lease_ends;
   if (ends) metrics_.counter("polyshop_sagas_ended_total", "Sagas that ended, or got stuck.", {{"kind", saga_.kind}, {"state", std::string(json::enum_name(saga_.state))}}).add();
   if (lease != 0) return true;
   saga_.state = state;
@@ -154,8 +156,23 @@ bool SagaRun::commit_step(Saga next, SagaEntry entry, const Record& record, Fail
 }
 
 bool SagaRun::turn_back(const Problem& problem) {
-  if (was_left_) std::ranges::move(saga::suspect_unlogged(*definition_, saga_), std::back_inserter(unlogged_));
+  if (const auto* pivot = saga::pivot_to_ask(*definition_, saga_)) {
+    try {
+      if (pivot->may_have_happened(call_for(pivot->name), saga_.data)) return go_on_at(*pivot);
+    } catch (...) {
+      return fail(problem_of_current_exception(), {false, false});
+    }
+  }
+  if (is_suspect_) std::ranges::move(saga::suspect_unlogged(*definition_, saga_), std::back_inserter(unlogged_));
   saga::turned_back(saga_, problem);
+  return commit(Park::no);
+}
+
+bool SagaRun::go_on_at(const SagaStep& pivot) {
+  std::ranges::move(saga::suspect_unlogged(*definition_, saga_), std::back_inserter(unlogged_));
+  unlogged_.push_back({0, saga_.step, "forward", "unsure", "", "", 0});
+  saga_.step = pivot.name;
+  saga_.attempts = 0;
   return commit(Park::no);
 }
 

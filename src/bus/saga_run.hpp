@@ -16,10 +16,10 @@ struct TakenOver : std::exception {
 // version, so that two runners never both advance it.
 class SagaRun {
  public:
-  // `definition` is null where this release does not have it. `was_left`: the runner before died with it, so that steps from
-  // saga.step on may have been done without an entry in the log.
-  SagaRun(Database& database, Metrics& metrics, const SagaDefinition* definition, Saga saga, bool was_left)
-      : database_(database), metrics_(metrics), definition_(definition), saga_(std::move(saga)), was_left_(was_left) {}
+  // `definition` is null where this release does not have it. `is_suspect`: steps from saga.step on may have been done without an
+  // entry in the log, by a runner that died.
+  SagaRun(Database& database, Metrics& metrics, const SagaDefinition* definition, Saga saga, bool is_suspect)
+      : database_(database), metrics_(metrics), definition_(definition), saga_(std::move(saga)), is_suspect_(is_suspect), lease_ends_(std::chrono::steady_clock::now() + std::chrono::milliseconds(saga_.lease_until_ms - database.clock().now())) {}
 
   Saga go();  // how the saga stands then; throws TakenOver
 
@@ -41,6 +41,7 @@ class SagaRun {
   bool commit_step(Saga next, SagaEntry entry, const Record& record, Failing failing);
   bool park(SagaState state, Timestamp poll_ms, Timestamp latest_ms);
   bool turn_back(const Problem& problem);
+  bool go_on_at(const SagaStep& pivot);
   bool fail(const Problem& problem, Failing failing);
   bool strand(std::string why);
   Call own_call() const;
@@ -51,7 +52,8 @@ class SagaRun {
   const SagaDefinition* const definition_;
   Saga saga_;
   std::vector<SagaEntry> unlogged_;  // of steps that were done, for the next commit
-  const bool was_left_;
+  const bool is_suspect_;
+  Deadline lease_ends_;  // no call of a step is under way after it
 };
 
 namespace saga {

@@ -189,6 +189,16 @@ bool Subscription::may_begin(const Event& event) {
   return false;
 }
 
+void Subscription::prepare_all(std::span<const Event> events) {
+  for (const auto& [name, handler] : handlers_) {
+    if (!handler.prepare_all) continue;
+    std::vector<const Event*> its;
+    for (const auto& event : events)
+      if (event.name == name) its.push_back(&event);
+    if (!its.empty()) handler.prepare_all(its.size() == 1 ? call_about(*its.front()) : call(), its);
+  }
+}
+
 Subscription::Applied Subscription::apply_batch(std::span<const Event> events, std::string& failure) {
   std::vector<std::any> prepared(events.size());
   try {
@@ -197,6 +207,7 @@ Subscription::Applied Subscription::apply_batch(std::span<const Event> events, s
       const auto handler = handlers_.find(events[i].name);
       if (handler != handlers_.end() && handler->second.prepare) prepared[i] = handler->second.prepare(call_about(events[i]), events[i]);
     }
+    prepare_all(events);
     const bool look_for_parked = has_parked_.value_or(true);
     const auto from = *cursor_;
     const auto to = events.back().position;
@@ -250,10 +261,13 @@ Subscription::Applied Subscription::apply_batch(std::span<const Event> events, s
 }
 
 void Subscription::park(const Event& event, const std::string& failure, bool is_dead) {
-  log::error("an event could not be taken and is set aside", {{"subscription", name_}, {"event", event.name}, {"position", event.position}, {"aggregate", event.aggregate}, {"error", failure}});
+  const bool has_handler = handlers_.find(event.name) != handlers_.end();  // any other is passed over: there is nothing to try again
+  if (has_handler)
+    log::error("an event could not be taken and is set aside", {{"subscription", name_}, {"event", event.name}, {"position", event.position}, {"aggregate", event.aggregate}, {"error", failure}});
   failpoint::reach("subscription.before_park", name_);
   const bool moved = consumer_.write(call(), [&](Tx& tx) {
     if (tx.exec("UPDATE subscription SET position = :to WHERE name = :name AND position = :from AND state = 'running'"_sql, event.position, name_, *cursor_) == 0) return false;
+    if (!has_handler) return true;
     tx.exec(R"(INSERT INTO parked_event (subscription, position, aggregate, event, state, attempts, failure, retry_ms, parked_ms)
                VALUES (:name, :position, :aggregate, :event, :state, 1, :failure, :retry_ms, :now))"_sql,
             name_, event.position, event.aggregate, db::Json<Event>{event}, is_dead ? "dead" : "parked", log::redacted(failure), tx.now() + backoff_ms(1), tx.now());
@@ -262,6 +276,7 @@ void Subscription::park(const Event& event, const std::string& failure, bool is_
   });
   if (!moved) return cursor_.reset();
   cursor_ = event.position;
+  if (!has_handler) return;
   has_parked_ = true;
   parked_.add();
 }
@@ -302,6 +317,7 @@ bool Subscription::retry(const Event& event, std::int64_t attempts) {
     failpoint::reach("subscription.before_retry", name_);
     const auto about = call_about(event);
     const auto prepared = handler->second.prepare ? handler->second.prepare(about, event) : std::any();
+    prepare_all({&event, 1});
     const bool taken = consumer_.write(about, [&](Tx& tx) {
       const auto deleted = tx.exec(R"(DELETE FROM parked_event WHERE subscription = :name AND position = :position AND state = 'parked'
                                       AND EXISTS (SELECT 1 FROM subscription WHERE name = :name AND state = 'running'))"_sql,

@@ -45,6 +45,7 @@ class Subscription {
   struct Handler {
     std::function<std::any(const Call&, const Event&)> prepare;  // may be empty
     std::function<void(Tx&, const Event&, const std::any& prepared)> apply;
+    std::function<void(const Call&, const std::vector<const Event*>&)> prepare_all = nullptr;  // the same for several at once
   };
 
   Subscription(Database& consumer, Source& source, From from, Metrics& metrics);
@@ -65,6 +66,17 @@ class Subscription {
     handle(std::string(E::event_name),
            {[prepare](const Call& call, const Event& event) { return std::any(prepare(call, json::from_text<E>(event.data, json::Mode::lenient))); },
             [apply](Tx& tx, const Event& event, const std::any& prepared) { apply(tx, event, json::from_text<E>(event.data, json::Mode::lenient), std::any_cast<const P&>(prepared)); }});
+  }
+
+  // What an event asks of other modules where it changes nothing here: called with several, once and outside of any transaction. It is called again, with one
+  // or several, where it failed or the process ended, so that its commands have to be ones that answer a repetition as they did.
+  template <class E>
+  void on_several(std::function<void(const Call&, const std::vector<E>&)> run) {
+    handle(std::string(E::event_name), {nullptr, [](Tx&, const Event&, const std::any&) {}, [run](const Call& call, const std::vector<const Event*>& events) {
+                                          std::vector<E> described;
+                                          for (const auto* event : events) described.push_back(json::from_text<E>(event->data, json::Mode::lenient));
+                                          run(call, described);
+                                        }});
   }
 
   // Puts the cursor of a database that has none where the source's log ends now.
@@ -94,6 +106,7 @@ class Subscription {
   std::optional<std::int64_t> load_cursor();  // nothing where it is paused
   void take(const std::vector<Event>& events);
   bool may_begin(const Event& event);
+  void prepare_all(std::span<const Event> events);
   Applied apply_batch(std::span<const Event> events, std::string& failure);
   void park(const Event& event, const std::string& failure, bool is_dead = false);
   bool retry_parked();

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "death.hpp"
+#include "kernel/runtime/failpoint.hpp"
 #include "nodes.hpp"
 
 namespace polyshop::bus {
@@ -73,6 +74,79 @@ TEST_CASE("what is away makes the subscription wait and parks nothing; what is w
         CHECK(row().failure.empty());
       }
     });
+}
+
+namespace {
+
+struct Unheard {
+  static constexpr std::string_view event_name = "source.unheard.v1";
+  std::string name;
+  std::int64_t version = 0;
+  std::string aggregate() const { return name; }
+};
+BOOST_DESCRIBE_STRUCT(Unheard, (), (name, version))
+
+}  // namespace
+
+TEST_CASE("an event that has no handler here is passed over, whatever fails, and not set aside for ever") {
+  on_each_engine([](Ground& ground) {
+    Nodes nodes(ground);
+    nodes.source.publishes<Unheard>();
+    nodes.consumer.subscribe(nodes.source).on<Counted>([](Tx& tx, const Event&, const Counted& counted) { Nodes::take(tx, counted); });
+    nodes.open();
+    nodes.publish("a", 1);
+    nodes.source.db.write(ground.as_system(), [](Tx& tx) { tx.publish(Unheard{"a", 2}); });
+    nodes.publish("b", 2);
+    failpoint::arm("subscription.before_prepare/consumer.source=error,times=4");  // the three together, and each alone
+    ground.deliver_events();
+    failpoint::arm("");
+    const auto row = [&] { return nodes.consumer.subscription_rows()[0]; };
+    CHECK(row().lag == 0);
+    CHECK(row().parked == 2);
+    CHECK(comes_true(ground, [&] { return nodes.count() == 2; }, 2000));
+    CHECK(row().parked + row().dead == 0);
+  });
+}
+
+TEST_CASE("what several events ask for is asked for once, and an event that fails among them is set aside alone") {
+  on_each_engine([](Ground& ground) {
+    Nodes nodes(ground);
+    std::vector<Amounts> asked;
+    bool is_away = false;
+    nodes.consumer.subscribe(nodes.source).on_several<Counted>([&](const Call& call, const std::vector<Counted>& events) {
+      CHECK(call.module == "consumer");
+      CHECK_FALSE(db::in_transaction());
+      Amounts amounts;
+      for (const auto& one : events) amounts.push_back(one.amount);
+      asked.push_back(amounts);
+      if (is_away) throw Problem::unavailable("away", "Away.");
+      if (std::ranges::count(amounts, 13) > 0) throw Problem::conflict("unlucky", "No.");
+    });
+    nodes.open();
+    const auto row = [&] { return nodes.consumer.subscription_rows()[0]; };
+    for (const auto amount : {1, 2, 3}) nodes.publish("a", amount);
+    ground.deliver_events();
+    CHECK(asked == std::vector<Amounts>{{1, 2, 3}});
+    CHECK(row().lag == 0);
+    asked.clear();
+    for (const auto amount : {12, 13, 14}) nodes.publish(std::to_string(amount), amount);
+    ground.deliver_events();
+    REQUIRE(asked.size() >= 4);
+    CHECK(std::vector(asked.begin(), asked.begin() + 4) == std::vector<Amounts>{{12, 13, 14}, {12}, {13}, {14}});
+    CHECK(row().lag == 0);
+    CHECK(row().parked + row().dead == 1);
+    // Tried again, it asks again.
+    asked.clear();
+    CHECK(comes_true(ground, [&] { return !asked.empty(); }, 2000));
+    CHECK(asked.front() == Amounts{13});
+    is_away = true;
+    nodes.publish("a", 4);
+    ground.deliver_events();
+    CHECK(row().lag == 1);
+    is_away = false;
+    CHECK(comes_true(ground, [&] { return row().lag == 0; }));
+    CHECK(row().parked + row().dead == 1);
+  });
 }
 
 TEST_CASE("an event that fails for good is dead; somebody has it tried again or discards it, and the later ones follow") {

@@ -132,6 +132,13 @@ void running(const std::function<void(Shop&)>& body, std::map<std::string, std::
   });
 }
 
+// Within the time that the modules' own threads may take.
+bool becomes(const std::function<bool()>& condition) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (!condition() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
+  return condition();
+}
+
 }  // namespace
 
 TEST_CASE("a cart becomes an order, once") {
@@ -264,17 +271,48 @@ TEST_CASE("what is being paid is held, however long the provider takes") {
   });
 }
 
+TEST_CASE("the goods of an order leave by its event, also where it is cancelled before") {
+  running([](Shop& shop) {
+    const auto system = shop.ground.as_system();
+    const auto state = [&] { return shop.inventory.node().db.read(system, [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation ORDER BY id DESC LIMIT 1"_sql); }); };
+    const auto on_hand = [&] { return shop.inventory.node().db.read(system, [](Tx& tx) { return tx.get<std::int64_t>("SELECT on_hand FROM stock_level"_sql); }); };
+    const auto place = [&](const std::string& key) {
+      const auto shopper = shop.fill(1);
+      shop.pay_with(shopper, "tok_approve");
+      const auto placed = shop.complete(shopper, key);
+      REQUIRE(placed.status == 201);
+      return Shop::member(placed, "id");
+    };
+    place("k1");
+    CHECK(shop.available() == 4);
+    CHECK(becomes([&] { return state() == "consumed"; }));
+    CHECK(on_hand() == 4);
+    auto& leaving = *shop.order.node().find_subscription("order.order");
+    leaving.pause(system, "so that the cancellation comes first");
+    const auto hasty = place("k2");
+    CHECK(state() == "held");
+    CHECK(on_hand() == 4);
+    CHECK(shop.available() == 3);
+    auto staff = shop.ground.as_staff({"order.write"});
+    staff.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto cancelled = shop.ground.send(Method::post, "/v1/admin/orders/" + hasty + "/cancellations", R"({"reason":"too many"})", staff, {{"Idempotency-Key", "c"}});
+    REQUIRE_MESSAGE(cancelled.status == 201, cancelled.body);
+    CHECK(state() == "released");
+    leaving.resume(system);
+    CHECK(becomes([&] { return leaving.row().lag == 0; }));
+    CHECK(leaving.row().parked + leaving.row().dead == 0);
+    CHECK(state() == "released");
+    CHECK(on_hand() == 4);
+    CHECK(shop.available() == 4);
+  });
+}
+
 TEST_CASE("goods are held for half of their time while a payment is waited for, and given to others at its end") {
   running([](Shop& shop) {
     const auto shopper = shop.fill(5);
     shop.pay_with(shopper, "tok_require_action");
     CHECK(shop.complete(shopper, "k").status == 202);
     const auto state = [&] { return shop.inventory.node().db.read(shop.ground.as_system(), [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation"_sql); }); };
-    const auto becomes = [](const auto& condition) {
-      const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-      while (!condition() && std::chrono::steady_clock::now() < give_up) std::this_thread::yield();
-      return condition();
-    };
     const auto saga = [&] { return shop.order.node().sagas.list(shop.ground.as_system(), {}).at(0); };
     const auto before = saga().version;
     shop.ground.clock().advance(49'000);

@@ -462,6 +462,33 @@ TEST_CASE("a provider that answers within the transaction leaves nothing to ask,
   });
 }
 
+TEST_CASE("what is authorized at once is captured with it where that is asked for, as one entry in the books") {
+  in_shops([](Shop& shop) {
+    const auto call = shop.ground.as_system();
+    const auto pay = [&](const std::string& token, const std::string& order) {
+      const auto id = shop.open(token);
+      return shop.facade().authorize(call, {id, order, shop.get(id).amount, true});
+    };
+    const auto paid = pay("tok_approve", "ord_1");
+    CHECK(paid.state == PaymentState::captured);
+    CHECK(paid.authorized == 10'000);
+    CHECK(paid.captured == 10'000);
+    CHECK(shop.events().size() == 1);
+    CHECK(shop.module->node().db.read(call, [&](Tx& tx) { return store::list_postings(tx, paid.id); }).size() == 2);
+    CHECK(shop.facade().capture(call, {paid.id}).state == PaymentState::captured);
+    CHECK(shop.effects("capture") == 1);
+    // Asked again it answers how it stands; one that was only authorized then is not captured by a repetition.
+    const auto later = shop.authorized("tok_approve", "ord_2");
+    CHECK(shop.facade().authorize(call, {later, "ord_2", shop.get(later).amount, true}).state == PaymentState::authorized);
+    CHECK(pay("tok_decline", "ord_3").state == PaymentState::declined);
+    CHECK(pay("tok_approve_outside", "ord_4").state == PaymentState::authorized);
+    CHECK(pay("tok_capture_timeout_after", "ord_5").state == PaymentState::authorized);
+    shop.carts.cart.totals.total = 0;
+    CHECK(pay("tok_approve", "ord_6").state == PaymentState::captured);
+    for (const auto& finding : shop.facade().audit(call, {})) CHECK_MESSAGE(finding.violations == 0, finding.check);
+  });
+}
+
 TEST_CASE("a payment of nothing asks nobody") {
   in_shops([](Shop& shop) {
     shop.carts.cart.totals.total = 0;

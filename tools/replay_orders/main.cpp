@@ -56,8 +56,8 @@ void replay(const Options& options, Report& report) {
   Placed placed;
   try {
     placed = place(invoices, shop.port(), options.shoppers, report);
-    check_stock(staff, derivation.products, report);
     check_reservations(staff, report);
+    check_stock(staff, derivation.products, report);
     check_sold_out(derivation.products, shop.port(), options.shoppers, report);
     check_stock(staff, derivation.products, report);  // and what was refused took nothing
     check_reservations(staff, report);

@@ -296,6 +296,11 @@ struct Connection {
     auto& request = exchange->request;
     auto& response = exchange->response;
     if (found.route) {
+      // At once and on this thread: whoever is refused while the shop has too much to do must cost little.
+      if (found.route->options.stage == Stage::begins && !server.admission_.admits()) {
+        response = server.overloaded(request, "The shop has more to do than it can at the moment. Try again.");
+        co_return;
+      }
       if (!request.body.empty() && !is_json(request.field("Content-Type"))) {
         response = response_of(Problem(415, "unsupported_media_type", "Send the body as Content-Type: application/json."), request.target, request.call.request_id);
         co_return;

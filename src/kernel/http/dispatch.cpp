@@ -82,19 +82,20 @@ Response response_of(const Problem& problem, std::string_view instance, std::str
 }
 
 void Server::dispatch(std::shared_ptr<Exchange> exchange) {
-  if (exchange->route->options.stage == Stage::begins && !admission_.admits()) return refuse(exchange, "The shop has more to do than it can at the moment. Try again.");
   auto* workers = exchange->workers;
   Job job = [this, exchange] { run(exchange); };
   if (!workers->submit(std::move(job))) refuse(exchange, "Too many requests are waiting. Try again.");
 }
 
 // Those who are told to come again do not all come at once.
-void Server::refuse(const std::shared_ptr<Exchange>& exchange, std::string detail) {
+Response Server::overloaded(const Request& request, std::string detail) {
   constexpr int retry_after_s_max = 3;
   auto problem = Problem::unavailable("overloaded", std::move(detail));
   problem.retry_after_s = 1 + static_cast<int>(refused_.fetch_add(1, std::memory_order_relaxed) % retry_after_s_max);
-  complete(exchange, response_of(problem, exchange->request.target, exchange->request.call.request_id));
+  return response_of(problem, request.target, request.call.request_id);
 }
+
+void Server::refuse(const std::shared_ptr<Exchange>& exchange, std::string detail) { complete(exchange, overloaded(exchange->request, std::move(detail))); }
 
 Outcome rendered(const Request& request, const std::function<Outcome()>& run) {
   try {

@@ -68,6 +68,7 @@ class Server {
   void dispatch(std::shared_ptr<Exchange> exchange);
   void run(const std::shared_ptr<Exchange>& exchange);
   void finish(const std::shared_ptr<Exchange>& exchange, Outcome outcome);
+  Response overloaded(const Request& request, std::string detail);
   void refuse(const std::shared_ptr<Exchange>& exchange, std::string detail);
   void complete(const std::shared_ptr<Exchange>& exchange, Response response);
   Response answer_itself(const Request& request, bool& handled);

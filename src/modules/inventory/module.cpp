@@ -16,7 +16,7 @@ Module::Module(Platform& platform, const catalog::Facade& catalog)
   facade_.reserve = [this](const Call& call, const ReserveStock& wanted) { return reservations_.reserve(call, wanted); };
   facade_.hold = [this](const Call& call, const OfReference& of) { return reservations_.hold(call, of.reference); };
   facade_.let_expire = [this](const Call& call, const OfReference& of) { return reservations_.let_expire(call, of.reference); };
-  facade_.consume = [this](const Call& call, const OfReference& of) { return reservations_.consume(call, of.reference); };
+  facade_.consume = [this](const Call& call, const OfReferences& of) { return reservations_.consume(call, of.references); };
   facade_.release = [this](const Call& call, const OfReference& of) { return reservations_.release(call, of.reference); };
   facade_.restock = [this](const Call& call, const OfReference& of) { return reservations_.restock(call, of.reference); };
   facade_.import_stock = [this](const Call& call, const ImportStock& rows) { return stock_.import(call, rows); };

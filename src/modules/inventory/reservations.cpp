@@ -8,11 +8,27 @@ namespace polyshop::inventory {
 namespace {
 
 constexpr std::size_t lines_max = 1000;
+constexpr std::size_t references_max = 1000;
 // A transaction that expires reservations ends after so many, or so many lines: others wait for it.
 constexpr std::size_t expired_max = 50;
 constexpr std::size_t expired_lines_max = 500;
 
 using Sums = std::map<std::string, std::int64_t>;  // by SKU, which is the order of locks
+
+// The lines of several reservations, each SKU at each location once and in the order of locks.
+class PartSums {
+ public:
+  void add(const Part& part) { sums_[{part.sku, part.location_id}] += part.quantity; }
+  std::size_t size() const { return sums_.size(); }
+  std::vector<Part> parts() const {
+    std::vector<Part> parts;
+    for (const auto& [place, quantity] : sums_) parts.push_back({place.first, place.second, quantity});
+    return parts;
+  }
+
+ private:
+  std::map<std::pair<std::string, LocationId>, std::int64_t> sums_;
+};
 
 Sums summed(const ReserveStock& wanted) {
   if (wanted.reference.empty() || wanted.reference.size() > 200) throw Problem::invalid("bad_reference", "Name whose reservation it is, in 1 to 200 bytes.", "/reference");
@@ -125,21 +141,32 @@ Reservation Reservations::let_expire(const Call& call, const std::string& refere
   });
 }
 
-Reservation Reservations::consume(const Call& call, const std::string& reference) {
+// Nothing where it is consumed already.
+std::optional<Reservation> Reservations::consume_one(Tx& tx, const std::string& reference) {
+  if (auto consumed = store::consume(tx, reference)) return consumed;
+  const auto reservation = existing(tx, reference);
+  if (reservation.state == ReservationState::open || reservation.state == ReservationState::held) throw changing();
+  if (reservation.state != ReservationState::consumed) throw ended(reservation);
+  return {};
+}
+
+Nothing Reservations::consume(const Call& call, std::vector<std::string> references) {
+  if (references.empty() || references.size() > references_max) throw Problem::invalid("references_out_of_range", fmt::format("Name 1 to {} reservations at once.", references_max), "/references");
+  std::ranges::sort(references);  // the order of locks
   return node_.db.write(call.unkeyed(), [&](Tx& tx) {
-    const auto consumed = store::consume(tx, reference);
-    if (!consumed) {
-      auto reservation = existing(tx, reference);
-      if (reservation.state == ReservationState::open || reservation.state == ReservationState::held) throw changing();
-      if (reservation.state != ReservationState::consumed) throw ended(reservation);
-      return reservation;
+    PartSums leaving;
+    for (const auto& reference : references) {
+      const auto consumed = consume_one(tx, reference);
+      if (!consumed) continue;
+      for (const auto& part : store::list_lines(tx, consumed->id)) {
+        leaving.add(part);
+        store::insert_movement(tx, movement_of(tx, part, -part.quantity, MovementReason::sold, consumed->id, actor_of(call)));
+      }
     }
     // What is available stays: the goods were set aside before.
-    for (const auto& part : store::list_lines(tx, consumed->id)) {
+    for (const auto& part : leaving.parts())
       if (!store::ship(tx, part)) throw broken("less is reserved than a reservation has", part.sku);
-      store::insert_movement(tx, movement_of(tx, part, -part.quantity, MovementReason::sold, consumed->id, actor_of(call)));
-    }
-    return *consumed;
+    return Nothing();
   });
 }
 
@@ -192,17 +219,15 @@ std::int64_t Reservations::expire(const Call& call) {
   std::int64_t expired = 0;
   for (std::int64_t batch = 1; batch > 0; expired += batch)
     batch = node_.db.write(call.unkeyed(), [&](Tx& tx) {
-      std::map<std::pair<std::string, LocationId>, std::int64_t> sums;
+      PartSums expiring;
       std::int64_t reservations = 0;
-      for (std::size_t i = 0; i < expired_max && sums.size() < expired_lines_max; ++i) {
+      for (std::size_t i = 0; i < expired_max && expiring.size() < expired_lines_max; ++i) {
         const auto id = store::expire_next(tx);
         if (!id) break;
         ++reservations;
-        for (const auto& part : store::list_lines(tx, *id)) sums[{part.sku, part.location_id}] += part.quantity;
+        for (const auto& part : store::list_lines(tx, *id)) expiring.add(part);
       }
-      std::vector<Part> parts;
-      for (const auto& [place, quantity] : sums) parts.push_back({place.first, place.second, quantity});
-      give_back(tx, parts);
+      give_back(tx, expiring.parts());
       return reservations;
     });
   return expired;

@@ -26,7 +26,7 @@ class Reservations {
   Reservation reserve(const Call& call, const ReserveStock& wanted);
   Reservation hold(const Call& call, const std::string& reference);
   Reservation let_expire(const Call& call, const std::string& reference);
-  Reservation consume(const Call& call, const std::string& reference);
+  Nothing consume(const Call& call, std::vector<std::string> references);
   Reservation release(const Call& call, const std::string& reference);
   Reservation restock(const Call& call, const std::string& reference);
   // Ends what is open and past its time; answers how many. Safe to run in several instances at once.
@@ -35,6 +35,7 @@ class Reservations {
 
  private:
   std::optional<Reservation> find_in(const Call& call, const std::string& reference, ReservationState state);
+  std::optional<Reservation> consume_one(Tx& tx, const std::string& reference);
   std::vector<Part> allocate(Tx& tx, const std::string& sku, std::int64_t quantity);
   void give_back(Tx& tx, const std::vector<Part>& parts);
 

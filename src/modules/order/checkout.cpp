@@ -22,9 +22,10 @@ struct CheckoutState {
   std::string number;
   std::optional<std::int64_t> version;  // of the order, once it is placed
   std::optional<Timestamp> placed_ms;
-  Timestamp held_until_ms = 0;  // by when the payment has to be there, or the goods may expire
+  Timestamp held_until_ms = 0;  // by when the payment has to be there, or the goods may expire; 0 where they may already
+  bool is_captured = false;     // together with the authorization
 };
-BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number, version, placed_ms, held_until_ms))
+BOOST_DESCRIBE_STRUCT(CheckoutState, (), (order_id, cart_id, payment_id, total, action_url, number, version, placed_ms, held_until_ms, is_captured))
 
 struct Action {
   std::string type = "redirect";
@@ -133,8 +134,7 @@ bus::SagaDefinition Checkout::definition() {
     return checkout.steps.back();
   };
 
-  // What answers a repetition as it did is logged together with what follows: up to where the pivot is about to be asked for,
-  // and from there to the end.
+  // Every step answers a repetition as it did, so one commit logs them all.
   auto& reserve = add("reserve");
   reserve.logged_with_next = true;
   reserve.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
@@ -142,7 +142,7 @@ bus::SagaDefinition Checkout::definition() {
     inventory::ReserveStock wanted{state.order_id.str(), {}, true};
     for (std::size_t i = 0; i < stored->order.lines.size(); ++i) wanted.lines.push_back({stored->order.lines[i].sku, stored->order.lines[i].quantity, fmt::format("/lines/{}", i)});
     const auto reservation = others_.inventory.reserve(call, wanted);
-    state.held_until_ms = call.now + (reservation.expires_ms - call.now) / 2;
+    state.held_until_ms = reservation.state == inventory::ReservationState::held ? call.now + (reservation.expires_ms - call.now) / 2 : 0;
     return Advance::next();
   });
   reserve.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) { others_.inventory.release(call, {state.order_id.str()}); });
@@ -157,18 +157,10 @@ bus::SagaDefinition Checkout::definition() {
   auto& authorize = add("authorize");
   authorize.logged_with_next = true;
   authorize.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    // Goods are not kept from others for a payment that takes long.
-    const auto let_expire_if_late = [&] {
-      if (call.now > state.held_until_ms) others_.inventory.let_expire(call, {state.order_id.str()});
-    };
-    payment::Payment payment;
-    try {
-      payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total});
-    } catch (...) {
-      let_expire_if_late();
-      throw;
-    }
+    const bool is_late = call.now > state.held_until_ms;
+    const auto payment = others_.payment.authorize(call, {state.payment_id, state.order_id.str(), state.total, !is_late});
     state.action_url = payment.state == PaymentState::requires_action ? payment.action_url : "";
+    state.is_captured = payment.state == PaymentState::captured;
     switch (payment.state) {
       case PaymentState::authorized:
       case PaymentState::capturing:
@@ -179,7 +171,8 @@ bus::SagaDefinition Checkout::definition() {
         throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.").with("decline_code", json::to_text(payment.decline_code));
       default: break;
     }
-    let_expire_if_late();
+    // Goods are not kept from others for a payment that takes long. Where there was no answer they are: it may have been captured.
+    if (is_late) others_.inventory.let_expire(call, {state.order_id.str()});
     return asked_again(payment);
   });
   authorize.compensate = bus::saga_compensation<CheckoutState>([this](const Call& call, CheckoutState& state) {
@@ -192,27 +185,28 @@ bus::SagaDefinition Checkout::definition() {
   });
 
   auto& hold = add("hold");
+  hold.logged_with_next = true;
   hold.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    others_.inventory.hold(call, {state.order_id.str()});
+    if (!state.is_captured) others_.inventory.hold(call, {state.order_id.str()});
     return Advance::next();
   });
 
   auto& capture = add("capture");
   capture.pivot = true;
   capture.logged_with_next = true;
+  capture.may_have_happened = [this](const Call& call, const std::string& text) {
+    const auto state = json::from_text<CheckoutState>(text, json::Mode::lenient);
+    const auto payment = others_.payment.get_payment(call, {state.payment_id});
+    if (payment.order_id != state.order_id.view()) return false;
+    return payment.captured > 0 || payment.state == PaymentState::captured || payment.state == PaymentState::capturing || (payment.state == PaymentState::unknown && payment.authorized > 0);
+  };
   capture.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
+    if (state.is_captured) return Advance::next();
     const auto payment = captured(call, state.payment_id);
     if (payment.state == PaymentState::captured) return Advance::next();
     if (payment.state == PaymentState::declined || payment.state == PaymentState::voided)
       throw Problem::payment_required("payment_declined", "The payment was declined; nothing was charged. Open another payment session to try again.");
     return asked_again(payment);
-  });
-
-  auto& consume = add("consume");
-  consume.logged_with_next = true;
-  consume.run = bus::saga_step<CheckoutState>([this](const Call& call, CheckoutState& state) {
-    others_.inventory.consume(call, {state.order_id.str()});
-    return Advance::next();
   });
 
   auto& close = add("close_cart");

@@ -36,7 +36,7 @@ struct Claim {
 BOOST_DESCRIBE_STRUCT(Claim, (), (order_id, saga_id))
 
 // From a cart to an order. The order is written first, as pending, with everything as it is charged; then the checkout saga
-// reserves, authorizes, holds the reservation, captures, consumes it, closes the cart and confirms.
+// reserves, authorizes, holds the reservation, captures, closes the cart and confirms. The goods leave by the event of the order that is placed.
 class Checkout {
  public:
   Checkout(bus::Node& node, const Others& others);

@@ -1,6 +1,5 @@
 #include "module.hpp"
 
-#include "order/events.hpp"
 #include "payment/events.hpp"
 
 namespace polyshop::order {
@@ -18,6 +17,8 @@ Module::Module(Platform& platform, bus::Node& payments, const cart::Facade& cart
     const auto id = OrderId::parse(changed.order_id);
     if (const auto saga = id ? store::find_saga_under_way(tx, *id) : std::nullopt) node_.sagas.wake(tx, *saga);
   });
+
+  node_.subscribe(node_).on_several<OrderPlaced>([this](const Call& call, const std::vector<OrderPlaced>& placed) { orders_.take_out_goods(call, placed); });
 
   add_routes(node_.routes(), checkout_, orders_);
 }

@@ -4,7 +4,6 @@
 
 #include "bus/saga_audit.hpp"
 #include "kernel/json/problem_json.hpp"
-#include "order/events.hpp"
 
 namespace polyshop::order {
 namespace {
@@ -60,7 +59,13 @@ bus::SagaDefinition Orders::cancellation_saga() {
   bus::SagaStep restock;
   restock.name = "restock";
   restock.run = bus::saga_step<CancellationSaga>([this](const Call& call, CancellationSaga& state) {
-    others_.inventory.restock(call, {state.order_id.str()});
+    try {
+      others_.inventory.restock(call, {state.order_id.str()});
+    } catch (const Problem& problem) {
+      if (problem.code != "reservation_not_consumed") throw;
+      others_.inventory.consume(call, {{state.order_id.str()}});  // cancelled before its goods had left
+      others_.inventory.restock(call, {state.order_id.str()});
+    }
     return Advance::next();
   });
   restock.record = bus::saga_record<CancellationSaga>([](Tx& tx, CancellationSaga& state) {
@@ -159,6 +164,21 @@ http::Outcome Orders::answer(const Call& call, const Cancellation& cancellation,
   response.fields.emplace_back("Location", "/v1/admin/orders/" + cancellation.order_id.str() + "/cancellations");
   response.body = json::to_text(shown);
   return response;
+}
+
+void Orders::take_out_goods(const Call& call, std::span<const OrderPlaced> placed) {
+  constexpr std::size_t orders_max = 8;  // at once: shoppers wait for the same lane
+  for (std::size_t from = 0; from < placed.size(); from += orders_max) {
+    inventory::OfReferences goods;
+    for (const auto& order : placed.subspan(from, std::min(orders_max, placed.size() - from))) goods.references.push_back(order.id.str());
+    try {
+      others_.inventory.consume(call, goods);
+    } catch (const Problem& problem) {
+      // Of one that was cancelled meanwhile they have left, and come back.
+      const bool is_cancelled = problem.code == "reservation_ended" && placed.size() == 1 && get(call, placed.front().id).state != OrderState::placed;
+      if (!is_cancelled) throw;
+    }
+  }
 }
 
 std::vector<OrderMoney> Orders::export_page(const Call& call, const ExportOrders& wanted) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "checkout.hpp"
+#include "order/events.hpp"
 
 namespace polyshop::order {
 
@@ -36,6 +37,7 @@ class Orders {
   std::vector<HistoryEntry> history(const Call& call, const OrderId& id);
   http::Outcome cancel(const Call& call, const OrderId& id, const CancelOrder& wanted);
   std::vector<Cancellation> cancellations(const Call& call, const OrderId& id);
+  void take_out_goods(const Call& call, std::span<const OrderPlaced> placed);  // of the stock: they are sold
   std::vector<OrderMoney> export_page(const Call& call, const ExportOrders& wanted);
   std::vector<AuditFinding> audit(const Call& call);
 

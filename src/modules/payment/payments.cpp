@@ -68,7 +68,7 @@ void Payments::publish(Tx& tx, const PaymentRow& row) { tx.publish(PaymentChange
 
 // The one place where a payment's row changes: decides on the row as it is, writes it where it still is, and does what
 // follows from the difference. On PostgreSQL somebody may have come between; then it decides again.
-PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of, std::string* asked) {
+PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of, std::string* asked, bool then_capture) {
   for (int tries = 0; tries < tries_max; ++tries) {
     const auto before = get_row(tx, id);
     auto next = next_of(tx, before);
@@ -76,6 +76,7 @@ PaymentRow Payments::change(Tx& tx, const PaymentId& id, const std::string& entr
     const auto key = waits_for_answer(next->state) ? next->operation_key : std::string();
     const auto answered = key.empty() ? std::nullopt : answered_within(tx, *next);
     if (answered) next = answered;
+    if (then_capture && next->state == PaymentState::authorized) next = captured_within(tx, *next);
     if (!store::update_payment(tx, before, *next)) {
       if (answered) Tx::start_over("the payment has changed since its provider was asked");
       continue;
@@ -105,14 +106,20 @@ std::optional<PaymentRow> Payments::answered_within(Tx& tx, const PaymentRow& as
   return answer ? rules::answered(asking, asking.operation_key, *answer) : std::nullopt;
 }
 
+// How it stands once it is captured, where its provider does that within this transaction; as it is, where not.
+PaymentRow Payments::captured_within(Tx& tx, const PaymentRow& authorized) {
+  const auto capturing = rules::begun(authorized, Operation::capture);
+  return waits_for_answer(capturing.state) ? answered_within(tx, capturing).value_or(authorized) : capturing;
+}
+
 // Answers what the provider says where it says so at once, else that it was asked. Without the call's key: a repetition answers
 // how the payment stands then.
-Payment Payments::change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of) {
+Payment Payments::change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of, bool then_capture) {
   std::string asked;
   std::optional<Pending> pending;
   const auto row = node_.db.write(call.unkeyed(), [&](Tx& tx) {
     asked.clear();
-    auto next = change(tx, id, entry, next_of, &asked);
+    auto next = change(tx, id, entry, next_of, &asked, then_capture);
     if (!asked.empty()) pending = find_pending(tx, asked);
     return next;
   });
@@ -124,7 +131,7 @@ Payment Payments::change_and_ask(const Call& call, const PaymentId& id, const st
 Payment Payments::authorize(const Call& call, const AuthorizePayment& wanted) {
   if (wanted.order_id.empty()) throw Problem::invalid("order_required", "Say which order the payment is for.", "/order_id");
   // In the transaction of the change, so that of two payments of an order one is refused.
-  return change_and_ask(call, wanted.id, rules::authorization_of(wanted.id), [&](Tx& tx, const PaymentRow& row) -> std::optional<PaymentRow> {
+  const auto claimed = [&](Tx& tx, const PaymentRow& row) -> std::optional<PaymentRow> {
     if (row.order_id == wanted.order_id) return {};
     if (!row.order_id.empty()) throw Problem::conflict("payment_claimed", "The payment belongs to another order.");
     if (wanted.amount != Money{row.amount, row.currency}) throw Problem::conflict("total_changed", "The payment was opened for another amount. Open a new payment session.", "/amount");
@@ -132,7 +139,8 @@ Payment Payments::authorize(const Call& call, const AuthorizePayment& wanted) {
     auto next = rules::begun(row, Operation::authorize);
     next.order_id = wanted.order_id;
     return next;
-  });
+  };
+  return change_and_ask(call, wanted.id, rules::authorization_of(wanted.id), claimed, wanted.capture);
 }
 
 Payment Payments::capture(const Call& call, const PaymentId& id) {

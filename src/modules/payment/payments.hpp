@@ -74,9 +74,10 @@ class Payments {
 
   PaymentRow get_row(Tx& tx, const PaymentId& id);
   // A provider that can answers within the transaction. Any other is asked after the commit: by the caller where `asked` is given, under the key it then holds.
-  PaymentRow change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of, std::string* asked = nullptr);
+  PaymentRow change(Tx& tx, const PaymentId& id, const std::string& entry, const Next& next_of, std::string* asked = nullptr, bool then_capture = false);
   std::optional<PaymentRow> answered_within(Tx& tx, const PaymentRow& asking);
-  Payment change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of);
+  PaymentRow captured_within(Tx& tx, const PaymentRow& authorized);
+  Payment change_and_ask(const Call& call, const PaymentId& id, const std::string& entry, const Next& next_of, bool then_capture = false);
   void publish(Tx& tx, const PaymentRow& row);
   void apply_answer(Tx& tx, const std::string& key, const Answer& answer);
   void apply_refund_answer(Tx& tx, const RefundId& id, const Answer& answer);

@@ -98,10 +98,14 @@ std::optional<Answer> Sandbox::answer_within(Tx& tx, Operation operation, const 
 
 Answer Sandbox::answer(Tx& tx, Operation operation, const ProviderCall& call, const std::string& token) {
   SandboxRow row{call.key, call.authorization, std::string(name_of(operation)), token, call.return_url, call.amount.amount, call.amount.currency, Verdict::nothing, ""};
+  // What an authorization comes to depends on its token alone, and is written at once.
+  const auto first_behaviour = behaviour_of(token, operation);
+  if (operation == Operation::authorize && first_behaviour.manner != Manner::timeout_before) std::tie(row.verdict, row.code) = decide(tx, operation, call, first_behaviour);
   const bool is_first = store::insert_sandbox(tx, row);
   if (!is_first) row = *store::find_sandbox(tx, call.key);
-  if (row.verdict != Verdict::nothing) return answer_of(row);
   const auto behaviour = behaviour_of(row.token, operation);
+  if (is_first && behaviour.manner == Manner::timeout_after && row.verdict != Verdict::nothing) return {Verdict::unknown, "", ""};
+  if (row.verdict != Verdict::nothing) return answer_of(row);
   if (behaviour.manner == Manner::timeout_before && is_first) return {Verdict::unknown, "", ""};
   std::tie(row.verdict, row.code) = decide(tx, operation, call, behaviour);
   const bool is_ours = store::decide_sandbox(tx, call.key, row.verdict, row.code);

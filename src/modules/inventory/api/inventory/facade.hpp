@@ -55,6 +55,11 @@ struct OfReference {
 };
 BOOST_DESCRIBE_STRUCT(OfReference, (), (reference))
 
+struct OfReferences {
+  std::vector<std::string> references;  // 1 to 1,000
+};
+BOOST_DESCRIBE_STRUCT(OfReferences, (), (references))
+
 struct ImportedStock {
   std::int64_t line = 0;
   std::string sku;
@@ -95,7 +100,7 @@ struct Facade {
   Command<ReserveStock, Reservation> reserve;    // 409 `sold_out` with the pointer of every line that is short; all or nothing
   Command<OfReference, Reservation> hold;        // open -> held, which cannot expire; 409 `reservation_ended` where it has ended
   Command<OfReference, Reservation> let_expire;  // held -> open, as if it had never been held; one that has ended stays as it is
-  Command<OfReference, Reservation> consume;     // held or open -> consumed: the goods leave
+  Command<OfReferences, Nothing> consume;        // held or open -> consumed: the goods leave; all or nothing, 409 `reservation_ended` where one has ended otherwise
   Command<OfReference, Reservation> release;     // open or held -> released; one that never was or has ended stays as it is
   Command<OfReference, Reservation> restock;     // consumed -> released, with a movement that brings the goods back: a cancellation
   Command<ImportStock, ImportResult> import_stock;

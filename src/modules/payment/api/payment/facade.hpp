@@ -45,8 +45,9 @@ struct AuthorizePayment {
   PaymentId id;
   std::string order_id;
   Money amount;  // must be the session's
+  bool capture = false;  // as well, where the provider authorizes it at once and in this module's own books; otherwise capture follows
 };
-BOOST_DESCRIBE_STRUCT(AuthorizePayment, (), (id, order_id, amount))
+BOOST_DESCRIBE_STRUCT(AuthorizePayment, (), (id, order_id, amount, capture))
 
 enum class RefundState { pending, done, failed, unknown };
 BOOST_DESCRIBE_ENUM(RefundState, pending, done, failed, unknown)
