@@ -47,9 +47,8 @@ void place(Bench& bench, load::Ground& ground, const FilledShop& shop, std::int6
 
 }  // namespace
 
-Findings measure_growth(Bench& bench) {
+Findings measure_many_products(Bench& bench) {
   const auto many = bench.options().products_max;
-  const auto many_orders = bench.options().orders_max;
   const auto grown = [&](const char* name, const std::string& what, double bound) { return Figure{name, fmt::format("{}, {} products", what, many), "requests/s", "1,000 products", bound}; };
   auto page = grown("growth-page", "uncached product page", 1 / 1.5);
   auto list = grown("growth-list", "first list page, uncached", 1 / 1.5);
@@ -57,16 +56,15 @@ Findings measure_growth(Bench& bench) {
   auto zipf = grown("growth-zipf", "product pages by Zipf's law with the cache of 64 MiB", 0);
   Figure imported{"import-rate", fmt::format("import of {} products until the last is in the list", many), "rows/s", "", 10'000};
   Figure memory{"import-memory", "memory of the import, command and server", "MiB", "", 128, false};
-  Figure orders{"growth-orders", fmt::format("checkout with {} past orders", many_orders), "checkouts/s", fmt::format("{} past orders", few_orders), 1 / 1.2};
 
-  bench.step(fmt::format("growth: {} products", few));
+  bench.step(fmt::format("many products: {} products", few));
   FilledShop small({bench.options().program}, bench.folder("small"), few);
-  bench.step(fmt::format("growth: importing {} products", many));
+  bench.step(fmt::format("many products: importing {} products", many));
   FilledShop large({bench.options().program}, bench.folder("large"), many);
   imported.values.push_back(large.import_rows_per_s());
   memory.values.push_back(static_cast<double>(large.import_peak_bytes()) / mib);
   for (int round = 0; round < bench.options().rounds; ++round) {
-    bench.step(fmt::format("growth: round {}", round + 1));
+    bench.step(fmt::format("many products: round {}", round + 1));
     const auto at_few = rates_of(bench, small, few);
     const auto at_many = rates_of(bench, large, many);
     for (auto [figure, rate] : {std::pair{&page, &Rates::page}, {&list, &Rates::first_list}, {&search, &Rates::search}, {&zipf, &Rates::zipf}}) {
@@ -75,20 +73,27 @@ Findings measure_growth(Bench& bench) {
     }
   }
 
+  return {{page, list, search, zipf, imported, memory}};
+}
+
+Findings measure_many_orders(Bench& bench) {
+  const auto many = bench.options().orders_max;
+  Figure orders{"growth-orders", fmt::format("checkout with {} past orders", many), "checkouts/s", fmt::format("{} past orders", few_orders), 1 / 1.2};
+  FilledShop small({bench.options().program}, bench.folder("orders"), few);
   small.serve();
   const auto goods = load::find_goods(small.port(), *Currency::parse("EUR"), "DE", few);
   auto ground = ground_of(goods, small);
-  bench.step(fmt::format("growth: placing {} orders", few_orders));
+  bench.step(fmt::format("many orders: placing {}", few_orders));
   place(bench, ground, small, few_orders);
   const auto measure = [&](std::vector<double>& values) {
     for (int round = 0; round < bench.options().rounds; ++round) values.push_back(bench.closed(ground, small.port(), small.process(), "checkout").first().rate());
   };
   measure(orders.limits);
-  bench.step(fmt::format("growth: placing {} orders", many_orders));
-  place(bench, ground, small, many_orders - few_orders);
+  bench.step(fmt::format("many orders: placing {}", many));
+  place(bench, ground, small, many - few_orders);
   measure(orders.values);
   small.stop();
-  return {{page, list, search, zipf, imported, memory, orders}};
+  return {{orders}};
 }
 
 }  // namespace polyshop::bench

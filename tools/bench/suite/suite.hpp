@@ -10,7 +10,8 @@ Findings measure_search(Bench& bench);
 Findings measure_checkout(Bench& bench);
 Findings measure_checkout_postgresql(Bench& bench);  // on the server that POLYSHOP_TEST_POSTGRESQL names
 Findings measure_flash(Bench& bench);
-Findings measure_growth(Bench& bench);
+Findings measure_many_products(Bench& bench);
+Findings measure_many_orders(Bench& bench);
 Findings measure_resources(Bench& bench);
 Findings measure_slow_module(Bench& bench);
 
