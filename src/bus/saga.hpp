@@ -225,7 +225,7 @@ const SagaStep* pivot_to_ask(const SagaDefinition& definition, const Saga& saga)
 // The step to be undone next: the failing one first, since it may have had its effect without our hearing of it, then in
 // reverse what the saga's own log shows it did. Empty where nothing is left.
 std::string next_to_undo(Tx& tx, const Saga& saga);
-void insert_entry(Tx& tx, const SagaId& id, const SagaEntry& entry);
+void insert_entries(Tx& tx, const SagaId& id, const std::vector<SagaEntry>& entries);  // after those that are there; their numbers and times are made
 std::optional<Saga> find(Tx& tx, const SagaId& id);
 
 constexpr Timestamp never = std::numeric_limits<Timestamp>::max();

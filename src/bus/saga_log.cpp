@@ -66,10 +66,16 @@ std::string next_to_undo(Tx& tx, const Saga& saga) {
       .value_or("");
 }
 
-void insert_entry(Tx& tx, const SagaId& id, const SagaEntry& entry) {
-  tx.exec(R"(INSERT INTO saga_step (saga_id, number, step, direction, result, actor, reason, time_ms)
-             VALUES (:id, (SELECT coalesce(max(number), 0) + 1 FROM saga_step WHERE saga_id = :id), :step, :direction, :result, :actor, :reason, :now))"_sql,
-          id, entry.step, entry.direction, entry.result, entry.actor, entry.reason, tx.now());
+void insert_entries(Tx& tx, const SagaId& id, const std::vector<SagaEntry>& entries) {
+  tx.exec(db::one_of(R"(INSERT INTO saga_step (saga_id, number, step, direction, result, actor, reason, time_ms)
+                        SELECT :id, (SELECT coalesce(max(number), 0) FROM saga_step WHERE saga_id = :id) + e.key + 1,
+                               e.value ->> 'step', e.value ->> 'direction', e.value ->> 'result', e.value ->> 'actor', e.value ->> 'reason', :now
+                        FROM json_each(:entries) AS e)"_sqlite,
+                     R"(INSERT INTO saga_step (saga_id, number, step, direction, result, actor, reason, time_ms)
+                        SELECT :id, (SELECT coalesce(max(number), 0) FROM saga_step WHERE saga_id = :id) + e.key,
+                               e.value ->> 'step', e.value ->> 'direction', e.value ->> 'result', e.value ->> 'actor', e.value ->> 'reason', cast(:now as bigint)
+                        FROM jsonb_array_elements(cast(:entries as jsonb)) WITH ORDINALITY AS e (value, key))"_postgresql),
+          id, tx.now(), db::Json<std::vector<SagaEntry>>{entries});
 }
 
 std::optional<Saga> find(Tx& tx, const SagaId& id) {
@@ -170,8 +176,8 @@ Saga Sagas::intervene(const Call& call, const SagaId& id, std::int64_t version, 
                                     WHERE id = :id AND version = :version)"_sql,
                                  saga->state, saga->step, saga->data, saga->outcome, saga->failure, tx.now(), id, version);
     if (changed == 0) throw Problem::precondition_failed("The saga has moved since you read it; read it again and decide anew.");
-    for (const auto& one : unsure) saga::insert_entry(tx, id, one);
-    saga::insert_entry(tx, id, entry);
+    unsure.push_back(entry);
+    saga::insert_entries(tx, id, unsure);
     if (!ends) drive_after(tx, id);
     tx.after_commit([this, id] { moved(id); });
     return saga::find(tx, id).value();

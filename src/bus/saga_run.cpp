@@ -88,7 +88,7 @@ bool SagaRun::commit(Park park, const Record& record) {
                                               WHERE id = :id AND version = :version RETURNING lease_until_ms)"_sql,
                                            state, saga_.step, data, saga_.outcome, saga_.attempts, saga_.failure, parks ? 1 : 0, wake, ends ? 0 : tx.now() + saga::lease_ms, tx.now(), saga_.id, saga_.version);
     if (!stored) throw TakenOver();
-    for (const auto& entry : unlogged_) saga::insert_entry(tx, saga_.id, entry);
+    if (!unlogged_.empty()) saga::insert_entries(tx, saga_.id, unlogged_);
     failpoint::reach("saga.recorded", saga_.kind);
     return *stored;
   });
