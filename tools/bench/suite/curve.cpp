@@ -75,7 +75,8 @@ void measure_curve(Bench& bench, load::Ground& ground, const FilledShop& shop, s
 
 std::map<std::string, load::Histogram> latencies_at(Bench& bench, load::Ground& ground, int port, pid_t server, std::string_view scenario, double rate) {
   std::map<std::string, load::Histogram> latencies;
-  for (const auto& step : offer(bench, ground, port, server, scenario, rate).first().steps) latencies[std::string(step.name)] = step.latency;
+  const auto measured = offer(bench, ground, port, server, scenario, rate);
+  for (const auto& step : measured.first().steps) latencies[std::string(step.name)] = step.latency;
   return latencies;
 }
 
