@@ -107,11 +107,12 @@ struct Connection {
     write_head(head_text, response, {request.call.request_id, {}, true});
     co_await write(response.body);
     server.other_metrics_.by_class[4].add();
-    // Whatever else was sent is drained for a moment, so that closing does not reset the answer away.
+    // Whatever else was sent is drained for a moment, so that closing does not reset the answer away: also from under who is still sending.
+    constexpr std::size_t drained_max = 16 * 1024 * 1024;
     error_code ignored;
     socket.shutdown(asio::socket_base::shutdown_send, ignored);
     watch.expect(std::chrono::seconds(1));
-    for (std::size_t drained = 0; drained < 256 * 1024; drained += buffer.size()) {
+    for (std::size_t drained = 0; drained < drained_max; drained += buffer.size()) {
       buffer.clear();
       const bool more = co_await read_more();
       if (!more) break;
