@@ -238,12 +238,16 @@ TEST_CASE("every way through the states, each step twice") {
       const auto on_hand = shop.on_hand("A"), reserved = shop.reserved("A");
       const OfReference of{"ord_" + steps};
       const auto id = shop.reserve(of.reference, {{"A", 4, ""}}).id;
+      const auto state = [&] { return shop.inventory.node().db.read(shop.call(), [&](Tx& tx) { return tx.get<ReservationState>("SELECT state FROM reservation WHERE id = :id"_sql, id); }); };
       for (const auto step : steps)
         for (int times = 0; times < 2; ++times) {
           switch (step) {
             case 'h': CHECK(shop.stock.hold(shop.call(), of).state == ReservationState::held); break;
             case 'l': CHECK(shop.stock.let_expire(shop.call(), of).id == id); break;
-            case 'c': shop.stock.consume(shop.call(), {{of.reference}}); break;
+            case 'c':
+              shop.stock.consume(shop.call(), {{of.reference}});
+              CHECK(state() == ReservationState::consumed);
+              break;
             case 'r': CHECK(shop.stock.release(shop.call(), of).id == id); break;
             case 'b': CHECK(shop.stock.restock(shop.call(), of).id == id); break;
             case 'x': shop.reservations.expire(shop.later(ttl_ms)); break;
@@ -254,8 +258,7 @@ TEST_CASE("every way through the states, each step twice") {
         }
       CHECK(shop.on_hand("A") == on_hand - 10 + one.on_hand);
       CHECK(shop.reserved("A") == reserved + one.reserved);
-      const auto state = shop.inventory.node().db.read(shop.call(), [&](Tx& tx) { return tx.get<ReservationState>("SELECT state FROM reservation WHERE id = :id"_sql, id); });
-      CHECK(state == one.state);
+      CHECK(state() == one.state);
       CHECK(shop.stock.release(shop.call(), of).id == id);  // leaves what has ended, and clears the way for the next
       CHECK(shop.available("A") == shop.on_hand("A") - shop.reserved("A"));
       shop.check_sound();

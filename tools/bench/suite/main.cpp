@@ -116,13 +116,11 @@ int measure(const Line& line) {
       report.figures.push_back(std::move(figure));
     }
     report.disturbed = bench.disturbed();
+    report.is_forced = line.force && !report.disturbed.empty();
+    if (!report.disturbed.empty() && !line.force) return refuse(report.disturbed);
     if (!line.out.empty()) write_all(line.out, report);  // as far as it has come: a later group may take an hour
   }
-  report.disturbed = bench.disturbed();
-  report.is_forced = line.force && !report.disturbed.empty();
-  if (!report.disturbed.empty() && !line.force) return refuse(report.disturbed);
   fmt::print("{}", table_of(report));
-  if (!line.out.empty()) write_all(line.out, report);
   if (line.publishes) publish(line.options.root, report);
   return is_whole ? 0 : exit_failed;
 }
