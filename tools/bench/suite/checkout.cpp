@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t products = 1'000;
 constexpr std::int64_t traced_checkouts = 1'000;
 constexpr std::int64_t checkouts_in_commit = 50;  // of the loop, on each file
+constexpr Offer offered{"checkout", 2'000};
 constexpr std::size_t overload_shoppers = 15'000;  // the shop takes 20,000 connections
 constexpr double calm_s = 10;                      // after which an overload must have passed
 
@@ -79,11 +80,11 @@ Findings measure_checkout(Bench& bench) {
   const auto peak = spread_of(rate.values).median;
   const auto fsync_ms = fsync_p99_ms(shop.data());
   Curve curve{"checkout on SQLite", "checkouts/s"};
-  measure_curve(bench, ground, shop, "checkout", peak, curve);
+  measure_curve(bench, ground, shop, offered, peak, curve);
   Figure adding{"add-to-cart-p99", "p99 of add to cart at 70 % of the checkout peak", "ms", "", 10, false};
   Figure completing{"complete-p99", "p99 of complete at 70 % of the checkout peak", "ms", "", std::max(25.0, 12 * fsync_ms), false};
   for (int round = 0; round < bench.options().rounds; ++round) {
-    const auto latencies = latencies_at(bench, ground, shop.port(), shop.process(), "checkout", judged_fraction * peak);
+    const auto latencies = latencies_at(bench, ground, shop.port(), shop.process(), offered, judged_fraction * peak);
     for (auto [figure, step] : {std::pair{&adding, "add to cart"}, {&completing, "complete"}}) figure->values.push_back(p99_ms(latencies.at(step), step));
   }
   completing.notes.push_back(fmt::format("the p99 of an fsync was {:.2f} ms", fsync_ms));

@@ -13,15 +13,14 @@ namespace {
 
 constexpr std::array<double, 7> fractions{0.1, 0.3, 0.5, 0.7, 0.85, 1.0, 1.1};
 constexpr double point_s = 3;
-constexpr std::size_t shoppers_max = 2'000;
 
 double ms(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
 // Above the peak a server may refuse; whoever is refused leaves.
-Measured offer(Bench& bench, load::Ground& ground, int port, pid_t server, std::string_view scenario, double rate) {
-  auto load = bench.load_of(scenario);
+Measured offer(Bench& bench, load::Ground& ground, int port, pid_t server, const Offer& what, double rate) {
+  auto load = bench.load_of(what.scenario);
   load.rate = rate;
-  load.shoppers = shoppers_max;
+  load.shoppers = what.shoppers;
   return bench.measure(ground, port, server, {load}, {1, point_s});
 }
 
@@ -64,18 +63,18 @@ std::string line(const Panel& panel, const std::vector<CurvePoint>& points, doub
 
 }  // namespace
 
-void measure_curve(Bench& bench, load::Ground& ground, const FilledShop& shop, std::string_view scenario, double peak, Curve& curve) {
+void measure_curve(Bench& bench, load::Ground& ground, const FilledShop& shop, const Offer& what, double peak, Curve& curve) {
   for (const auto fraction : fractions) {
-    const auto measured = offer(bench, ground, shop.port(), shop.process(), scenario, peak * fraction);
+    const auto measured = offer(bench, ground, shop.port(), shop.process(), what, peak * fraction);
     load::Histogram all;
     for (const auto& step : measured.first().steps) all.add(step.latency);
     curve.points.push_back({peak * fraction, measured.first().rate(), ms(all.at(0.5)), ms(all.at(0.99))});
   }
 }
 
-std::map<std::string, load::Histogram> latencies_at(Bench& bench, load::Ground& ground, int port, pid_t server, std::string_view scenario, double rate) {
+std::map<std::string, load::Histogram> latencies_at(Bench& bench, load::Ground& ground, int port, pid_t server, const Offer& what, double rate) {
   std::map<std::string, load::Histogram> latencies;
-  const auto measured = offer(bench, ground, port, server, scenario, rate);
+  const auto measured = offer(bench, ground, port, server, what, rate);
   for (const auto& step : measured.first().steps) latencies[std::string(step.name)] = step.latency;
   return latencies;
 }

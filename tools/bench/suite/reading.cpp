@@ -74,10 +74,11 @@ Findings measure_reading(Bench& bench) {
   Curve curve{"product page", "requests/s"};
   const auto peak = spread_of(figures[0].values).median;
   bench.step("reading: the curve");
-  measure_curve(bench, ground, shop, "product", peak, curve);
+  const Offer offered{"product", bench.options().shoppers};
+  measure_curve(bench, ground, shop, offered, peak, curve);
   std::vector<double> of_nginx;
   for (int round = 0; round < bench.options().rounds; ++round) {
-    const auto p99 = [&](int port, pid_t server) { return p99_ms(latencies_at(bench, ground, port, server, "product", judged_fraction * peak).at("product"), "product page"); };
+    const auto p99 = [&](int port, pid_t server) { return p99_ms(latencies_at(bench, ground, port, server, offered, judged_fraction * peak).at("product"), "product page"); };
     figures[7].values.push_back(p99(shop.port(), shop.process()));
     of_nginx.push_back(p99(nginx.port(), nginx.process()));
   }
