@@ -11,6 +11,7 @@
 #include "corpus.hpp"
 #include "kernel/http/client.hpp"
 #include "kernel/http/server.hpp"
+#include "kernel/security/token.hpp"
 
 // The real server on a real socket.
 namespace polyshop::http {
@@ -256,6 +257,12 @@ TEST_CASE("guests with the same idempotency key are told apart by their carts' t
   CHECK(principal("one") == principal("one"));
   CHECK(principal("one") != principal("two"));
   CHECK(principal("one").find("one") == std::string::npos);
+  // In the order of time, and not by it alone.
+  const auto first = make_timed_token(1'700'000'000'000), second = make_timed_token(1'700'000'000'000), later = make_timed_token(1'700'000'000'001);
+  CHECK(principal(first) != principal(second));
+  CHECK(std::max(principal(first), principal(second)) < principal(later));
+  CHECK(principal(first).size() == principal("one").size());
+  CHECK(principal(first).find(first.substr(10, 10)) == std::string::npos);
 }
 
 TEST_CASE("a full queue is answered 503 at once, and stopping finishes what is in flight") {

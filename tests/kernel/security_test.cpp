@@ -84,6 +84,21 @@ TEST_CASE("tokens are 43 base64url characters and differ") {
   CHECK(last.size() == 16);  // the last character carries the last 4 of 256 bits
 }
 
+TEST_CASE("a timed token begins as an id of its time does, and any other text tells no time") {
+  const auto token = make_timed_token(1'700'000'000'000);
+  const auto later = make_timed_token(1'700'000'000'001);
+  CHECK(token.size() == 53);
+  CHECK(time_of_token(token) == token.substr(0, 10));
+  const auto id = make_id_text(1'700'000'000'000);
+  CHECK(time_of_token(token) == std::string_view(id.data(), 10));
+  CHECK(token < later);
+  CHECK(token.substr(10) != make_timed_token(1'700'000'000'000).substr(10));
+  for (const auto& other : {std::string(), make_token(), token + "x", "\n" + token.substr(1), "8" + token.substr(1), token.substr(0, 9) + "U" + token.substr(10)}) {
+    CAPTURE(other);
+    CHECK(time_of_token(other).empty());
+  }
+}
+
 TEST_CASE("random bytes fill the whole span, however long") {
   std::array<std::byte, 5000> bytes{};
   fill_random(bytes);

@@ -50,6 +50,13 @@ void take_module(Request& request, const Server::ProveModule& prove) {
   request.call.actor = Actor::system(std::string(module));
 }
 
+// Two guests may choose the same key: whoever holds a cart's token is one principal. The cart keeps another hash of it. It begins with the token's
+// time, so that the keys of guests who come one after the other lie together, and not on a page of the database each.
+std::string guest_of(std::string_view token) {
+  const auto time = time_of_token(token);
+  return fmt::format("guest_{}{}", time, sha256_hex("principal " + std::string(token)).substr(0, 32 - time.size()));
+}
+
 void take_key(const Route& route, Request& request) {
   if (route.method != Method::post && route.method != Method::patch) return;
   const auto key = request.field("Idempotency-Key");
@@ -60,9 +67,8 @@ void take_key(const Route& route, Request& request) {
     return;
   }
   if (key.size() > 255) throw Problem::malformed("malformed_idempotency_key", "Send an Idempotency-Key of at most 255 characters.", "Idempotency-Key");
-  // Two guests may choose the same key: whoever holds a cart's token is one principal. The cart keeps another hash of it.
   if (const auto token = request.field("Cart-Token"); request.call.actor.kind == Actor::Kind::anonymous && !token.empty())
-    request.call.actor.id = "guest_" + sha256_hex("principal " + std::string(token)).substr(0, 32);
+    request.call.actor.id = guest_of(token);
   request.call.key = key;
   request.call.operation = fmt::format("{} {}", name_of(route.method), route.pattern);
   request.call.input_hash = sha256_hex(request.target + '\n' + request.body);

@@ -13,6 +13,7 @@ namespace polyshop {
 namespace {
 
 constexpr std::size_t digest_size = 32;
+constexpr std::size_t token_size = 43;
 constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view base64url_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -55,6 +56,16 @@ std::string make_token() {
   std::array<std::byte, 32> secret;
   fill_random(secret);
   return encoded({reinterpret_cast<const char*>(secret.data()), secret.size()}, base64url_alphabet);
+}
+
+std::string make_timed_token(Timestamp now) {
+  const auto id = make_id_text(now);
+  return std::string(id.data(), id_time_size) + make_token();
+}
+
+std::string_view time_of_token(std::string_view token) {
+  const auto time = token.substr(0, id_time_size);
+  return token.size() == id_time_size + token_size && is_id_time(time) ? time : std::string_view();
 }
 
 std::string sha256_hex(std::string_view text) {

@@ -8,10 +8,16 @@
 #include <string>
 #include <string_view>
 
+#include "kernel/types/id.hpp"
+
 namespace polyshop {
 
-// 256 random bits from the operating system, as 43 base64url characters. What a session or a guest cart is opened with.
+// 256 random bits from the operating system, as 43 base64url characters. What a session is opened with.
 std::string make_token();
+// One that begins with its time as an id does, in ten characters more, so that what is kept by the tokens of many lies in the order in which they
+// came. What a guest's cart is opened with.
+std::string make_timed_token(Timestamp now);
+std::string_view time_of_token(std::string_view token);  // those ten characters; empty where a token does not begin with its time
 void fill_random(std::span<std::byte> bytes);
 
 std::string sha256_hex(std::string_view text);             // 64 lower-case hex characters; how a token is kept

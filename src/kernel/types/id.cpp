@@ -17,6 +17,11 @@ std::uint64_t random_bits() {
   return generator();
 }
 
+// The first character carries three bits.
+bool is_base32(std::string_view text) {
+  return text[0] <= '7' && std::ranges::all_of(text, [](char c) { return alphabet.find(c) != std::string_view::npos; });
+}
+
 }  // namespace
 
 IdText make_id_text(Timestamp now) {
@@ -47,9 +52,8 @@ IdText make_id_text(Timestamp now) {
   return text;
 }
 
-bool is_id_text(std::string_view text) {
-  return text.size() == 26 && text[0] <= '7' &&
-         std::ranges::all_of(text, [](char c) { return alphabet.find(c) != std::string_view::npos; });
-}
+bool is_id_text(std::string_view text) { return text.size() == 26 && is_base32(text); }
+
+bool is_id_time(std::string_view text) { return text.size() == id_time_size && is_base32(text); }
 
 }  // namespace polyshop

@@ -29,6 +29,10 @@ using Timestamp = std::int64_t;  // milliseconds since 1970-01-01 UTC
 using IdText = std::array<char, 26>;
 IdText make_id_text(Timestamp now);
 bool is_id_text(std::string_view text);
+// The first ten characters of an id are the millisecond that it was made in.
+constexpr std::size_t id_time_size = 10;
+bool is_id_time(std::string_view text);
+constexpr const char* after_all_ids = "~";  // sorts after every id: where a list that goes back in time begins
 
 // An identifier such as `prod_01h...`: a prefix that says of what, and a UUIDv7. Trivially copyable; a default one is empty.
 template <FixedString Prefix>

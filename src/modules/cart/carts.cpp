@@ -34,7 +34,7 @@ void check_address(const customer::Address& address, std::string_view member) {
 
 Carts::New Carts::create(const Call& call, const CreateCart& wanted) {
   const bool is_customer = call.actor.kind == Actor::Kind::customer;
-  const auto token = is_customer ? std::string() : make_token();
+  const auto token = is_customer ? std::string() : make_timed_token(call.now);
   store::CartRow cart;
   cart.id = CartId::make(call.now);
   cart.token_hash = is_customer ? "" : sha256_hex(token);
@@ -44,7 +44,7 @@ Carts::New Carts::create(const Call& call, const CreateCart& wanted) {
   cart.currency = wanted.currency.value_or(settings_.currency);
   cart.version = 1;
   cart.created_ms = call.now;
-  cart.expires_ms = call.now + settings_.abandoned_after_ms;
+  cart.expires_ms = call.now + kept_from_now();
   node_.db.write(call, [&](Tx& tx) { store::insert_cart(tx, cart); });
   return {view(call, {cart, {}}), token};
 }
@@ -59,16 +59,26 @@ Carts::Content Carts::load(const Call& call, const CartKey& key) {
 
 Cart Carts::get(const Call& call, const CartKey& key) { return view(call, load(call, key)); }
 
+// A hundredth more than was promised, so that not every change of a cart has to move it in the index of those that expire.
+Timestamp Carts::kept_from_now() const { return settings_.abandoned_after_ms + settings_.abandoned_after_ms / 100; }
+
+void Carts::keep(Tx& tx, store::CartRow& cart) const {
+  if (cart.expires_ms >= tx.now() + settings_.abandoned_after_ms) return;
+  cart.expires_ms = tx.now() + kept_from_now();
+  store::keep_until(tx, cart.id, cart.expires_ms);
+}
+
 // The frame of every change, which leaves in `content` what it leaves in the database: the row is taken first, so that two changes of one cart follow
 // each other. What a repeated key finds done already has to be read.
 Cart Carts::write(const Call& call, const CartKey& key, const std::function<void(Tx&, Content&)>& change) {
   std::optional<Content> after;
   node_.db.write(call, [&](Tx& tx) {
     after.reset();
-    const bool is_open = store::touch(tx, key.id, tx.now() + settings_.abandoned_after_ms);
+    const bool is_open = store::touch(tx, key.id);
     Content content{owned(tx, call, key), store::list_lines(tx, key.id)};
     if (!is_open) throw Problem::conflict("cart_completed", "The cart was completed and cannot be changed any more.");
     if (key.version && *key.version != content.cart.version - 1) throw Problem::precondition_failed("The cart has changed since you read it; read it again and repeat your change.");
+    keep(tx, content.cart);
     change(tx, content);
     after = std::move(content);
   });
@@ -216,12 +226,13 @@ Cart Carts::claim(const Call& call, const CartKey& key) {
   node_.db.write(call, [&](Tx& tx) {
     auto cart = owned(tx, call, key);
     if (cart.customer_id == customer) return;
-    if (!store::touch(tx, key.id, tx.now() + settings_.abandoned_after_ms)) throw Problem::conflict("cart_completed", "The cart was completed and cannot be taken over.");
+    if (!store::touch(tx, key.id)) throw Problem::conflict("cart_completed", "The cart was completed and cannot be taken over.");
     cart.customer_id = customer;
     cart.token_hash.clear();
     store::update_cart(tx, cart);
+    keep(tx, cart);
     const auto other = store::find_open_of_customer(tx, *customer, key.id);
-    if (!other || !store::touch(tx, other->id, 0)) return;
+    if (!other || !store::touch(tx, other->id)) return;
     if (other->currency != cart.currency) store::forget_seen_prices(tx, other->id);
     auto kept = store::list_lines(tx, key.id);
     for (auto& line : store::list_lines(tx, other->id)) {

@@ -96,6 +96,8 @@ class Carts {
   };
   Content load(const Call& call, const CartKey& key);
   Cart write(const Call& call, const CartKey& key, const std::function<void(Tx&, Content&)>& change);
+  Timestamp kept_from_now() const;
+  void keep(Tx& tx, store::CartRow& cart) const;  // from now on for as long as was promised, in the database and in the row
   Cart view(const Call& call, const Content& content);
   std::map<std::string, catalog::SellableVariant> variants_of(const Call& call, const std::vector<std::string>& skus);
   Problem sold_out_of(const Call& call, const std::vector<NewLine>& lines, bool is_single);  // without errors where all are there

@@ -14,9 +14,9 @@ std::optional<CartRow> find_cart(Tx& tx, const CartId& id) {
                           id);
 }
 
-bool touch(Tx& tx, const CartId& id, Timestamp expires_ms) {
-  return tx.exec("UPDATE cart SET version = version + 1, expires_ms = :expires WHERE id = :id AND state = 'open' AND expires_ms >= :now"_sql, expires_ms, id, tx.now()) == 1;
-}
+bool touch(Tx& tx, const CartId& id) { return tx.exec("UPDATE cart SET version = version + 1 WHERE id = :id AND state = 'open' AND expires_ms >= :now"_sql, id, tx.now()) == 1; }
+
+void keep_until(Tx& tx, const CartId& id, Timestamp expires_ms) { tx.exec("UPDATE cart SET expires_ms = :expires WHERE id = :id"_sql, expires_ms, id); }
 
 void update_cart(Tx& tx, const CartRow& cart) {
   tx.exec(R"(UPDATE cart SET token_hash = :token_hash, customer_id = :customer_id, language = :language, currency = :currency, email = :email,
