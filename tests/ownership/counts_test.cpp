@@ -9,15 +9,11 @@
 #include <fmt/format.h>
 
 #include "ownership_check/check.hpp"
+#include "tree.hpp"
 
 // Whether the checker looked at everything there is, counted in other ways than its own.
 namespace polyshop::ownership {
 namespace {
-
-const Tree& tree() {
-  static const Tree the_tree(POLYSHOP_OWNERSHIP_TREE);
-  return the_tree;
-}
 
 std::string output_of(const std::string& command) {
   const std::unique_ptr<FILE, decltype(&pclose)> pipe(popen(command.c_str(), "r"), &pclose);

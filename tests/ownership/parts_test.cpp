@@ -6,15 +6,11 @@
 #include "kernel/types/problem.hpp"
 #include "ownership_check/advice.hpp"
 #include "ownership_check/check.hpp"
+#include "tree.hpp"
 
 // The parts of the checker on what they could meet, well formed and not.
 namespace polyshop::ownership {
 namespace {
-
-const Tree& tree() {
-  static const Tree the_tree(POLYSHOP_OWNERSHIP_TREE);
-  return the_tree;
-}
 
 struct Folder {
   fs::path path = fs::temp_directory_path() / fs::path(std::tmpnam(nullptr)).filename();

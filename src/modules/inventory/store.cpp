@@ -15,8 +15,11 @@ struct AvailableRow {
 };
 BOOST_DESCRIBE_STRUCT(AvailableRow, (), (sku, available))
 
-// Sorts after every id, so that a list which goes back in time starts at its end.
-constexpr const char* after_all = "~";
+// An optional filter keeps SQLite from an index, so that a SKU that is asked for stands once more, by itself.
+constexpr auto levels = db::shared(R"(SELECT sku, location_id, on_hand, reserved, on_hand - reserved AS available FROM stock_level
+                                      WHERE (sku, location_id) > (:after_sku, :after_location) AND (cast(:sku as text) IS NULL OR sku = :sku)
+                                        AND (cast(:location as text) IS NULL OR location_id = :location) )"_part);
+constexpr auto by_sku = db::shared(" ORDER BY sku, location_id LIMIT :limit"_part);
 
 }  // namespace
 
@@ -119,11 +122,8 @@ OnHand lock_level(Tx& tx, const std::string& sku, const LocationId& location) {
 }
 
 std::vector<Level> list_levels(Tx& tx, const LevelPosition& after, const std::optional<std::string>& sku, const std::optional<LocationId>& location, std::int64_t limit) {
-  return tx.list<Level>(R"(SELECT sku, location_id, on_hand, reserved, on_hand - reserved AS available FROM stock_level
-                           WHERE (sku, location_id) > (:after_sku, :after_location) AND (cast(:sku as text) IS NULL OR sku = :sku)
-                             AND (cast(:location as text) IS NULL OR location_id = :location)
-                           ORDER BY sku, location_id LIMIT :limit)"_sql,
-                        after.sku, after.location_id, sku, location, limit);
+  const auto list = [&](auto statement) { return tx.list<Level>(statement, after.sku, after.location_id, sku, location, limit); };
+  return sku ? list(db::sql(levels + "AND sku = :sku"_part + by_sku)) : list(db::sql(levels + by_sku));
 }
 
 void insert_movement(Tx& tx, const Movement& movement) {
@@ -134,7 +134,7 @@ void insert_movement(Tx& tx, const Movement& movement) {
 
 // Two statements, since an optional filter would keep SQLite from the index, and this table is the largest.
 std::vector<Movement> list_movements(Tx& tx, const std::optional<MovementId>& before, const std::optional<std::string>& sku, std::int64_t limit) {
-  const auto id = before ? before->str() : after_all;
+  const auto id = before ? before->str() : after_all_ids;
   if (sku)
     return tx.list<Movement>(R"(SELECT id, sku, location_id, delta, reason, reference, note, actor, time_ms FROM stock_movement
                                 WHERE sku = :sku AND id < :before ORDER BY id DESC LIMIT :limit)"_sql,
@@ -152,7 +152,7 @@ std::vector<Adjustment> list_adjustments(Tx& tx, const std::optional<AdjustmentI
   return tx.list<Adjustment>(R"(SELECT reference AS id, sku, location_id, delta, reason, note, actor, time_ms FROM stock_movement
                                 WHERE reason IN ('received', 'damaged', 'lost', 'found', 'returned', 'correction') AND reference < :before
                                 ORDER BY reference DESC LIMIT :limit)"_sql,
-                             before ? before->str() : after_all, limit);
+                             before ? before->str() : after_all_ids, limit);
 }
 
 bool insert_reservation(Tx& tx, const Reservation& reservation) {
@@ -169,12 +169,17 @@ std::vector<Part> list_lines(Tx& tx, const ReservationId& id) {
   return tx.list<Part>("SELECT sku, location_id, quantity FROM reservation_line WHERE reservation_id = :id ORDER BY sku, location_id"_sql, id);
 }
 
+// Where a statement says one state only, SQLite would look through all that are in it; the rule of the unique index said once more leads it to that.
 std::optional<Reservation> hold(Tx& tx, const std::string& reference) {
-  return tx.find<Reservation>("UPDATE reservation SET state = 'held' WHERE reference = :reference AND state = 'open' RETURNING id, reference, state, expires_ms"_sql, reference);
+  return tx.find<Reservation>(R"(UPDATE reservation SET state = 'held'
+                                 WHERE reference = :reference AND state = 'open' AND state IN ('open', 'held', 'consumed') RETURNING id, reference, state, expires_ms)"_sql,
+                              reference);
 }
 
 std::optional<Reservation> let_expire(Tx& tx, const std::string& reference) {
-  return tx.find<Reservation>("UPDATE reservation SET state = 'open' WHERE reference = :reference AND state = 'held' RETURNING id, reference, state, expires_ms"_sql, reference);
+  return tx.find<Reservation>(R"(UPDATE reservation SET state = 'open'
+                                 WHERE reference = :reference AND state = 'held' AND state IN ('open', 'held', 'consumed') RETURNING id, reference, state, expires_ms)"_sql,
+                              reference);
 }
 
 std::optional<Reservation> consume(Tx& tx, const std::string& reference) {
@@ -191,14 +196,14 @@ std::optional<Reservation> release(Tx& tx, const std::string& reference) {
 
 std::optional<Reservation> restock(Tx& tx, const std::string& reference) {
   return tx.find<Reservation>(R"(UPDATE reservation SET state = 'released', ended_ms = :now
-                                 WHERE reference = :reference AND state = 'consumed' RETURNING id, reference, state, expires_ms)"_sql,
+                                 WHERE reference = :reference AND state = 'consumed' AND state IN ('open', 'held', 'consumed') RETURNING id, reference, state, expires_ms)"_sql,
                               tx.now(), reference);
 }
 
 // Instances share the work: what another one is ending, or what is being held just now, is passed over.
 std::optional<ReservationId> expire_next(Tx& tx) {
   return tx.find<ReservationId>(db::one_of(R"(UPDATE reservation SET state = 'expired', ended_ms = :now
-                                              WHERE id = (SELECT id FROM reservation WHERE state = 'open' AND expires_ms <= :now ORDER BY expires_ms LIMIT 1)
+                                              WHERE id = (SELECT id FROM reservation INDEXED BY reservation_due WHERE state = 'open' AND expires_ms <= :now ORDER BY expires_ms LIMIT 1)
                                                 AND state = 'open' RETURNING id)"_sqlite,
                                            R"(UPDATE reservation SET state = 'expired', ended_ms = cast(:now as bigint)
                                               WHERE id = (SELECT id FROM reservation WHERE state = 'open' AND expires_ms <= cast(:now as bigint) ORDER BY expires_ms LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -214,7 +219,7 @@ std::optional<Reservation> find_reservation(Tx& tx, const std::string& reference
 
 // Two statements, for the same reason as above.
 std::vector<ReservationEntry> list_reservations(Tx& tx, const std::optional<ReservationId>& before, const std::optional<ReservationState>& state, std::int64_t limit) {
-  const auto id = before ? before->str() : after_all;
+  const auto id = before ? before->str() : after_all_ids;
   if (state)
     return tx.list<ReservationEntry>(R"(SELECT id, reference, state, expires_ms, created_ms, ended_ms FROM reservation
                                         WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :limit)"_sql,

@@ -1,6 +1,14 @@
 #include "store.hpp"
 
 namespace polyshop::notification::store {
+namespace {
+
+// An optional filter keeps SQLite from an index, so that an order that is asked for stands once more, by itself.
+constexpr auto listed = db::shared(R"(SELECT id, event, order_id, language, recipient, subject, body, state, failure, created_ms, sent_ms FROM mail_message
+                                      WHERE id < :before AND (cast(:state as text) IS NULL OR state = :state) AND (cast(:order_id as text) IS NULL OR order_id = :order_id) )"_part);
+constexpr auto newest_first = db::shared(" ORDER BY id DESC LIMIT :limit"_part);
+
+}  // namespace
 
 bool insert_template(Tx& tx, const MailTemplate& one) {
   return tx.exec("INSERT INTO mail_template (event, language, subject, body, version, updated_ms) VALUES (:event, :language, :subject, :body, :version, :now) ON CONFLICT (event, language) DO NOTHING"_sql, one, tx.now()) == 1;
@@ -31,10 +39,8 @@ std::optional<Message> find_message(Tx& tx, const MessageId& id) {
 }
 
 std::vector<Message> list_messages(Tx& tx, const std::optional<MessageId>& before, const std::optional<MessageState>& state, const std::optional<std::string>& order_id, std::int64_t limit) {
-  return tx.list<Message>(R"(SELECT id, event, order_id, language, recipient, subject, body, state, failure, created_ms, sent_ms FROM mail_message
-                             WHERE (cast(:before as text) IS NULL OR id < :before) AND (cast(:state as text) IS NULL OR state = :state) AND (cast(:order_id as text) IS NULL OR order_id = :order_id)
-                             ORDER BY id DESC LIMIT :limit)"_sql,
-                          before, state, order_id, limit);
+  const auto list = [&](auto statement) { return tx.list<Message>(statement, before ? before->str() : after_all_ids, state, order_id, limit); };
+  return order_id ? list(db::sql(listed + "AND order_id = :order_id"_part + newest_first)) : list(db::sql(listed + newest_first));
 }
 
 }  // namespace polyshop::notification::store

@@ -22,6 +22,11 @@ struct VersionRow {
 };
 BOOST_DESCRIBE_STRUCT(VersionRow, (), (sku, version))
 
+// An optional filter keeps SQLite from an index, so that a SKU that is asked for stands once more, by itself.
+constexpr auto priced = db::shared(R"(SELECT s.sku, s.version FROM priced_sku AS s WHERE s.sku > :after AND (cast(:sku as text) IS NULL OR s.sku = :sku)
+                                        AND EXISTS (SELECT 1 FROM price AS p WHERE p.sku = s.sku) )"_part);
+constexpr auto by_sku = db::shared(" ORDER BY s.sku LIMIT :limit"_part);
+
 struct TaxRow {
   TaxId id;
   std::string country;
@@ -114,9 +119,8 @@ PriceList find_amounts(Tx& tx, Currency currency, const Skus& skus) {
 std::optional<std::int64_t> find_version(Tx& tx, const std::string& sku) { return tx.find<std::int64_t>("SELECT version FROM priced_sku WHERE sku = :sku"_sql, sku); }
 
 std::vector<PricesOfSku> list_prices(Tx& tx, const std::string& after, const std::optional<std::string>& sku, std::int64_t limit) {
-  auto rows = tx.list<VersionRow>(R"(SELECT s.sku, s.version FROM priced_sku AS s WHERE s.sku > :after AND (cast(:sku as text) IS NULL OR s.sku = :sku)
-                                       AND EXISTS (SELECT 1 FROM price AS p WHERE p.sku = s.sku) ORDER BY s.sku LIMIT :limit)"_sql,
-                                  after, sku, limit);
+  const auto list = [&](auto statement) { return tx.list<VersionRow>(statement, after, sku, limit); };
+  auto rows = sku ? list(db::sql(priced + "AND s.sku = :sku"_part + by_sku)) : list(db::sql(priced + by_sku));
   Skus skus;
   for (const auto& row : rows) skus.value.push_back(row.sku);
   auto prices = find_prices(tx, skus);

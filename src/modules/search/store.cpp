@@ -257,11 +257,12 @@ std::optional<Shown> find_page(Tx& tx, const ProductId& id, const std::string& l
                         language, id);
 }
 
-// Two products may have a handle for a moment, while one gives it up and the other takes it: the newer has it.
+// Two products may have a handle for a moment, while one gives it up and the other takes it: the newer has it. Left to itself SQLite would look through
+// all pages of the language.
 std::optional<Shown> find_page_by_handle(Tx& tx, const std::string& handle, const std::string& language) {
-  return tx.find<Shown>(R"(SELECT d.product_id, d.version, p.digest, p.body FROM search_document AS d JOIN search_page AS p ON p.product_id = d.product_id AND p.language = :language
-                           WHERE d.handle = :handle ORDER BY d.product_id DESC LIMIT 1)"_sql,
-                        language, handle);
+  return tx.find<Shown>(R"(SELECT d.product_id, d.version, p.digest, p.body FROM search_document AS d CROSS JOIN search_page AS p
+                           WHERE d.handle = :handle AND p.product_id = d.product_id AND p.language = :language ORDER BY d.product_id DESC LIMIT 1)"_sql,
+                        handle, language);
 }
 
 std::int64_t shown_version(Tx& tx, const ProductId& id) {

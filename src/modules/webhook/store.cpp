@@ -1,6 +1,14 @@
 #include "store.hpp"
 
 namespace polyshop::webhook::store {
+namespace {
+
+// An optional filter keeps SQLite from an index, so that an endpoint that is asked for stands once more, by itself.
+constexpr auto deliveries = db::shared(R"(SELECT id, endpoint_id, event_id, event_type, state, attempts, status, failure, created_ms, ended_ms FROM webhook_delivery
+                                          WHERE id < :before AND (cast(:endpoint as text) IS NULL OR endpoint_id = :endpoint) AND (cast(:state as text) IS NULL OR state = :state) )"_part);
+constexpr auto newest_first = db::shared(" ORDER BY id DESC LIMIT :limit"_part);
+
+}  // namespace
 
 Endpoint endpoint_of(const EndpointRow& row) { return {row.id, row.url, row.description, row.events.value, row.state, row.disabled_because, row.version, row.created_ms}; }
 
@@ -73,10 +81,8 @@ std::vector<Attempt> list_attempts(Tx& tx, const DeliveryId& id) {
 }
 
 std::vector<Delivery> list_deliveries(Tx& tx, const std::optional<DeliveryId>& before, const std::optional<EndpointId>& endpoint, const std::optional<DeliveryState>& state, std::int64_t limit) {
-  return tx.list<Delivery>(R"(SELECT id, endpoint_id, event_id, event_type, state, attempts, status, failure, created_ms, ended_ms FROM webhook_delivery
-                              WHERE (cast(:before as text) IS NULL OR id < :before) AND (cast(:endpoint as text) IS NULL OR endpoint_id = :endpoint)
-                              AND (cast(:state as text) IS NULL OR state = :state) ORDER BY id DESC LIMIT :limit)"_sql,
-                           before, endpoint, state, limit);
+  const auto list = [&](auto statement) { return tx.list<Delivery>(statement, before ? before->str() : after_all_ids, endpoint, state, limit); };
+  return endpoint ? list(db::sql(deliveries + "AND endpoint_id = :endpoint"_part + newest_first)) : list(db::sql(deliveries + newest_first));
 }
 
 bool delete_ended(Tx& tx, const DeliveryId& oldest_kept) {
