@@ -420,11 +420,13 @@ TEST_CASE("cancelling refunds and restocks, once") {
     shop.pay_with(shopper, "tok_approve");
     const auto placed = shop.complete(shopper, "k");
     REQUIRE(placed.status == 201);
+    // A step that meets the goods while they leave is tried again after a time, which does not pass here.
+    REQUIRE(becomes([&] { return shop.order.node().find_subscription("order.order")->row().lag == 0; }));
     const auto target = "/v1/admin/orders/" + Shop::member(placed, "id");
     auto staff = shop.ground.as_staff({"order.read", "order.write"});
     staff.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     const auto cancelled = shop.ground.send(Method::post, target + "/cancellations", R"({"reason":"changed their mind"})", staff, {{"Idempotency-Key", "c"}});
-    REQUIRE_MESSAGE(cancelled.status == 201, cancelled.body);
+    REQUIRE_MESSAGE(cancelled.status == 201, cancelled.body, json::to_text(shop.order.node().sagas.list(shop.ground.as_system(), {})));
     CHECK(shop.available() == 5);
     CHECK(Shop::member(shop.ground.send(Method::get, target, "", staff), "state") == "cancelled");
     CHECK(shop.ground.send(Method::post, target + "/cancellations", R"({"reason":"again"})", staff, {{"Idempotency-Key", "d"}}).status == 409);

@@ -252,18 +252,18 @@ bool is_document_right(Tx& tx, const ProductId& id, const std::vector<std::strin
 }
 
 std::optional<Shown> find_page(Tx& tx, const ProductId& id, const std::string& language) {
-  return tx.find<Shown>(R"(SELECT d.product_id, d.version, p.digest, p.body FROM search_document AS d JOIN search_page AS p ON p.product_id = d.product_id AND p.language = :language
-                           WHERE d.product_id = :id)"_sql,
-                        language, id);
+  return tx.find<Shown>("SELECT product_id, digest, body FROM search_page WHERE product_id = :id AND language = :language"_sql, id, language);
 }
 
 // Two products may have a handle for a moment, while one gives it up and the other takes it: the newer has it. Left to itself SQLite would look through
 // all pages of the language.
 std::optional<Shown> find_page_by_handle(Tx& tx, const std::string& handle, const std::string& language) {
-  return tx.find<Shown>(R"(SELECT d.product_id, d.version, p.digest, p.body FROM search_document AS d CROSS JOIN search_page AS p
+  return tx.find<Shown>(R"(SELECT d.product_id, p.digest, p.body FROM search_document AS d CROSS JOIN search_page AS p
                            WHERE d.handle = :handle AND p.product_id = d.product_id AND p.language = :language ORDER BY d.product_id DESC LIMIT 1)"_sql,
                         handle, language);
 }
+
+std::int64_t document_version(Tx& tx, const ProductId& id) { return tx.find<std::int64_t>("SELECT version FROM search_document WHERE product_id = :id"_sql, id).value_or(0); }
 
 std::int64_t shown_version(Tx& tx, const ProductId& id) {
   return tx.find<std::int64_t>("SELECT version FROM search_product WHERE id = :id AND NOT EXISTS (SELECT 1 FROM search_stale WHERE product_id = :id)"_sql, id).value_or(0);

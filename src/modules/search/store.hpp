@@ -72,13 +72,13 @@ bool is_document_right(Tx& tx, const ProductId& id, const std::vector<std::strin
 
 struct Shown {
   ProductId product_id;
-  std::int64_t version = 0;
   std::string digest;
   std::string body;
 };
-BOOST_DESCRIBE_STRUCT(Shown, (), (product_id, version, digest, body))
+BOOST_DESCRIBE_STRUCT(Shown, (), (product_id, digest, body))
 std::optional<Shown> find_page(Tx& tx, const ProductId& id, const std::string& language);
 std::optional<Shown> find_page_by_handle(Tx& tx, const std::string& handle, const std::string& language);
+std::int64_t document_version(Tx& tx, const ProductId& id);  // of the product that is shown; 0 where none is
 std::int64_t shown_version(Tx& tx, const ProductId& id);  // that is rendered, if only as absent; 0 where none is, or it is about to be
 
 // The language that lists are in when this one is asked for: itself where every document is rendered in it, else English,

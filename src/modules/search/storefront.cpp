@@ -157,7 +157,7 @@ std::optional<Storefront::Found> Storefront::find(const Call& call, const std::s
       found = look(language);
       depends_on = lists_name;  // which language stands in for another depends on all documents
     }
-    is_late = min_version > 0 && (found ? found->version < min_version : !id || store::shown_version(tx, *id) < min_version);
+    is_late = min_version > 0 && (found ? store::document_version(tx, found->product_id) : id ? store::shown_version(tx, *id) : 0) < min_version;
     return found;
   });
   if (is_late) return {};

@@ -16,15 +16,17 @@ constexpr Offer offered{"checkout", 2'000};
 constexpr std::size_t overload_shoppers = 15'000;  // the shop takes 20,000 connections
 constexpr double calm_s = 10;                      // after which an overload must have passed
 
-// Offers several times the peak, and then half of it again.
+// Offers several times the peak, and then half of it again. The shop has more orders by then than where its peak was looked for first, so it is
+// compared with what it places a moment before.
 void overload(Bench& bench, load::Ground& ground, const FilledShop& shop, double peak, double times, Figure& figure) {
+  const auto peak_now = bench.closed(ground, shop.port(), shop.process(), "checkout").first().rate();
   auto load = bench.load_of("checkout");
   load.rate = times * peak;
   load.shoppers = overload_shoppers;
   const auto flooded = bench.measure(ground, shop.port(), shop.process(), {load}, {5, bench.options().overload_s, 0});
   const auto& result = flooded.first();
   figure.values.push_back(result.rate());
-  figure.limits.push_back(peak);
+  figure.limits.push_back(peak_now);
   figure.notes.push_back(fmt::format("at {:.0f} times the peak {} refusals, {} of them without Retry-After", times, result.refusals, result.refusals_without_retry_after));
   load.rate = peak / 2;
   const auto after = bench.measure(ground, shop.port(), shop.process(), {load}, {calm_s, 5});
@@ -89,7 +91,7 @@ Findings measure_checkout(Bench& bench) {
   }
   completing.notes.push_back(fmt::format("the p99 of an fsync was {:.2f} ms", fsync_ms));
 
-  Figure flooded{"overload", "checkouts while 2, 5 and 10 times the peak are offered", "checkouts/s", "peak", 0.9};
+  Figure flooded{"overload", "checkouts while 2, 5 and 10 times the peak are offered", "checkouts/s", "peak just before", 0.9};
   for (const double times : {2.0, 5.0, 10.0}) {
     bench.step(fmt::format("checkout on SQLite: {:.0f} times the peak", times));
     overload(bench, ground, shop, peak, times, flooded);
