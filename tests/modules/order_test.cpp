@@ -96,6 +96,8 @@ struct Shop {
     return send(Method::post, "/v1/hooks/sandbox", body, {{"Sandbox-Signature", to_base64(hmac_sha256(secret, body))}});
   }
 
+  // Of the latest reservation.
+  std::string state_of_goods() { return inventory.node().db.read(ground.as_system(), [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation ORDER BY id DESC LIMIT 1"_sql); }); }
   std::int64_t available() { return inventory.facade().get_availability(ground.as_system(), {{"LAMP"}})[0].available; }
   void audit() {
     for (const auto& finding : inventory.facade().audit(ground.as_system(), {})) CHECK_MESSAGE(finding.violations == 0, finding.check);
@@ -271,7 +273,6 @@ TEST_CASE("what is being paid is held, however long the provider takes") {
 TEST_CASE("the goods of an order leave by its event, also where it is cancelled before") {
   running([](Shop& shop) {
     const auto system = shop.ground.as_system();
-    const auto state = [&] { return shop.inventory.node().db.read(system, [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation ORDER BY id DESC LIMIT 1"_sql); }); };
     const auto on_hand = [&] { return shop.inventory.node().db.read(system, [](Tx& tx) { return tx.get<std::int64_t>("SELECT on_hand FROM stock_level"_sql); }); };
     const auto place = [&](const std::string& key) {
       const auto shopper = shop.fill(1);
@@ -282,23 +283,23 @@ TEST_CASE("the goods of an order leave by its event, also where it is cancelled 
     };
     place("k1");
     CHECK(shop.available() == 4);
-    CHECK(becomes([&] { return state() == "consumed"; }));
+    CHECK(becomes([&] { return shop.state_of_goods() == "consumed"; }));
     CHECK(on_hand() == 4);
     auto& leaving = *shop.order.node().find_subscription("order.order");
     leaving.pause(system, "so that the cancellation comes first");
     const auto hasty = place("k2");
-    CHECK(state() == "held");
+    CHECK(shop.state_of_goods() == "held");
     CHECK(on_hand() == 4);
     CHECK(shop.available() == 3);
     auto staff = shop.ground.as_staff({"order.write"});
     staff.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     const auto cancelled = shop.ground.send(Method::post, "/v1/admin/orders/" + hasty + "/cancellations", R"({"reason":"too many"})", staff, {{"Idempotency-Key", "c"}});
     REQUIRE_MESSAGE(cancelled.status == 201, cancelled.body);
-    CHECK(state() == "released");
+    CHECK(shop.state_of_goods() == "released");
     leaving.resume(system);
     CHECK(becomes([&] { return leaving.row().lag == 0; }));
     CHECK(leaving.row().parked + leaving.row().dead == 0);
-    CHECK(state() == "released");
+    CHECK(shop.state_of_goods() == "released");
     CHECK(on_hand() == 4);
     CHECK(shop.available() == 4);
   });
@@ -309,17 +310,16 @@ TEST_CASE("goods are held for half of their time while a payment is waited for, 
     const auto shopper = shop.fill(5);
     shop.pay_with(shopper, "tok_require_action");
     CHECK(shop.complete(shopper, "k").status == 202);
-    const auto state = [&] { return shop.inventory.node().db.read(shop.ground.as_system(), [](Tx& tx) { return tx.get<std::string>("SELECT state FROM reservation"_sql); }); };
     const auto saga = [&] { return shop.order.node().sagas.list(shop.ground.as_system(), {}).at(0); };
     const auto before = saga().version;
     shop.ground.clock().advance(49'000);
     CHECK(becomes([&] { return saga().version > before && saga().lease_until_ms == 0; }));  // it was looked at again meanwhile
-    CHECK(state() == "held");
+    CHECK(shop.state_of_goods() == "held");
     shop.ground.clock().advance(8'000);
-    CHECK(becomes([&] { return state() == "open"; }));
+    CHECK(becomes([&] { return shop.state_of_goods() == "open"; }));
     shop.ground.clock().advance(44'000);
     CHECK(becomes([&] { return shop.available() == 5; }));
-    CHECK(state() == "expired");
+    CHECK(shop.state_of_goods() == "expired");
   }, {{"inventory.reservation_ttl_s", "100"}});
 }
 
@@ -421,7 +421,7 @@ TEST_CASE("cancelling refunds and restocks, once") {
     const auto placed = shop.complete(shopper, "k");
     REQUIRE(placed.status == 201);
     // A step that meets the goods while they leave is tried again after a time, which does not pass here.
-    REQUIRE(becomes([&] { return shop.order.node().find_subscription("order.order")->row().lag == 0; }));
+    REQUIRE(becomes([&] { return shop.state_of_goods() == "consumed"; }));
     const auto target = "/v1/admin/orders/" + Shop::member(placed, "id");
     auto staff = shop.ground.as_staff({"order.read", "order.write"});
     staff.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
