@@ -52,7 +52,6 @@ Findings measure_checkout(Bench& bench) {
   bench.step("checkout on SQLite: tracing");
   FilledShop shop({bench.options().program}, bench.folder("checkout"), products);
   const auto before = bench.folder("before");
-  const auto copy = bench.folder("replayed");
   std::filesystem::copy(shop.data(), before, std::filesystem::copy_options::recursive);
   const auto traced = trace_visits(bench, shop, "checkout", traced_checkouts, bench.options().shoppers);
 
@@ -71,7 +70,8 @@ Findings measure_checkout(Bench& bench) {
     ratio.server_us.push_back(1e6 * measured.server_cpu_s / static_cast<double>(measured.first().visits));
     rate.values.push_back(measured.first().rate());
     memory.values.push_back(static_cast<double>(measured.peak_bytes) / (1024 * 1024));
-    std::filesystem::remove_all(copy);
+    // Not that of the round before: files that are deleted make new ones expensive for minutes.
+    const auto copy = bench.folder(fmt::format("replayed-{}", round + 1));
     std::filesystem::copy(before, copy, std::filesystem::copy_options::recursive);
     const auto replayed = replay_on_sqlite(traced.trace, copy, static_cast<std::size_t>(traced.visits / checkouts_in_commit));
     ratio.limits.push_back(static_cast<double>(traced.visits) / replayed.seconds);
