@@ -436,6 +436,58 @@ TEST_CASE("cancelling refunds and restocks, once") {
   });
 }
 
+TEST_CASE("orders are found by their customer, number, address and state, the latest first") {
+  running([](Shop& shop) {
+    const auto in_time = [](Call call) {
+      call.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      return call;
+    };
+    const auto customer = [&] { return in_time(shop.ground.as_customer(auth::UserId::make(shop.ground.clock().now()).str())); };
+    const auto ann = customer(), bob = customer();
+    const auto place = [&](Call who) {
+      shop.ground.clock().advance(1);  // ids of one moment are in no order
+      who.now = shop.ground.clock().now();
+      const auto shopper = shop.fill(1);
+      const bool is_guest = who.actor.kind == Actor::Kind::anonymous;
+      if (!is_guest) REQUIRE(shop.ground.send(Method::post, shopper.cart + "/claims", "", who, {{"Cart-Token", shopper.token}}).status == 200);
+      const auto send = [&](const std::string& what, const std::string& body) {
+        return shop.ground.send(Method::post, shopper.cart + what, body, who, {{"Cart-Token", is_guest ? shopper.token : ""}, {"Idempotency-Key", Shop::unique()}});
+      };
+      REQUIRE(send("/payment-sessions", R"({"provider":"sandbox","token":"tok_approve"})").status == 201);
+      const auto placed = send("/complete", "");
+      REQUIRE_MESSAGE(placed.status == 201, placed.body);
+      return json::from_text<Order>(placed.body, json::Mode::lenient);
+    };
+    const auto first = place(in_time(shop.ground.call())), of_ann = place(ann), last = place(in_time(shop.ground.call()));
+    const auto staff = in_time(shop.ground.as_staff({"order.read"}));
+    const auto listed = [&](const std::string& query, const Call& who) {
+      const auto page = json::parse(shop.ground.send(Method::get, query, "", who).body);
+      std::vector<std::string> ids;
+      for (const auto& order : page.at("data").as_array()) ids.emplace_back(order.at("id").as_string());
+      return ids;
+    };
+    const auto ids_of = [](std::initializer_list<Order> orders) {
+      std::vector<std::string> ids;
+      for (const auto& order : orders) ids.push_back(order.id.str());
+      return ids;
+    };
+    const std::string all = "/v1/admin/orders";
+    CHECK(listed(all, staff) == ids_of({last, of_ann, first}));
+    const auto page = json::parse(shop.ground.send(Method::get, all + "?limit=2", "", staff).body);
+    CHECK(page.at("data").as_array().size() == 2);
+    CHECK(listed(all + "?limit=2&cursor=" + std::string(page.at("page").at("next_cursor").as_string()), staff) == ids_of({first}));
+    CHECK(listed(all + "?filter[number]=" + of_ann.number, staff) == ids_of({of_ann}));
+    CHECK(listed(all + "?filter[number]=" + of_ann.number + "&filter[state]=cancelled", staff).empty());
+    CHECK(listed(all + "?filter[email]=ann@example.com", staff) == ids_of({last, of_ann, first}));
+    CHECK(listed(all + "?filter[email]=bob@example.com", staff).empty());
+    CHECK(listed(all + "?filter[state]=placed&limit=1", staff) == ids_of({last}));
+    CHECK(listed(all + "?filter[state]=cancelled", staff).empty());
+    CHECK(listed("/v1/store/orders", ann) == ids_of({of_ann}));
+    CHECK(listed("/v1/store/orders", bob).empty());
+    CHECK(listed(all + "/" + first.id.str() + "/cancellations", staff).empty());
+  });
+}
+
 TEST_CASE("a cancellation that comes to nothing leaves the order as it was, also for who completes the cart again") {
   running([](Shop& shop) {
     const auto shopper = shop.fill(3);

@@ -158,6 +158,7 @@ TEST_CASE("an endpoint is told of the events it wants, signed, once") {
     CHECK(by_path == std::map<std::string, int>{{"/all", 2}, {"/module", 2}, {"/sold", 1}});
     stall.until([&] { return std::ranges::all_of(stall.deliveries(all.id), [](const auto& one) { return one.state == DeliveryState::delivered; }); });
     CHECK(stall.deliveries(all.id).size() == 2);
+    CHECK(json::from_text<DeliveryPage>(stall.send(Method::get, "/v1/admin/webhook-deliveries").body, json::Mode::lenient).data.size() >= 2);
     CHECK(receiver.count() == 5);
 
     const auto delivery = stall.deliveries(sold.id).at(0);
