@@ -112,7 +112,8 @@ int measure(const Line& line) {
       // The others are still worth having.
       is_whole = false;
       Figure figure{group.name, group.name, "", "", 0};
-      figure.missing = problem.detail;
+      bench.step(fmt::format("{}: {}", group.name, problem.detail));
+      figure.missing = problem.detail.substr(0, problem.detail.find('\n'));  // which may go on with all that was answered
       report.figures.push_back(std::move(figure));
     }
     report.disturbed = bench.disturbed();
