@@ -19,7 +19,7 @@ BOOST_DESCRIBE_STRUCT(AvailableRow, (), (sku, available))
 constexpr auto levels = db::shared(R"(SELECT sku, location_id, on_hand, reserved, on_hand - reserved AS available FROM stock_level
                                       WHERE (sku, location_id) > (:after_sku, :after_location) AND (cast(:sku as text) IS NULL OR sku = :sku)
                                         AND (cast(:location as text) IS NULL OR location_id = :location) )"_part);
-constexpr auto by_sku = db::shared(" ORDER BY sku, location_id LIMIT :limit"_part);
+constexpr auto by_sku = " ORDER BY sku, location_id LIMIT :limit"_part;
 
 }  // namespace
 

@@ -6,7 +6,7 @@ namespace {
 // An optional filter keeps SQLite from an index, so that an order that is asked for stands once more, by itself.
 constexpr auto listed = db::shared(R"(SELECT id, event, order_id, language, recipient, subject, body, state, failure, created_ms, sent_ms FROM mail_message
                                       WHERE id < :before AND (cast(:state as text) IS NULL OR state = :state) AND (cast(:order_id as text) IS NULL OR order_id = :order_id) )"_part);
-constexpr auto newest_first = db::shared(" ORDER BY id DESC LIMIT :limit"_part);
+constexpr auto newest_first = " ORDER BY id DESC LIMIT :limit"_part;
 
 }  // namespace
 

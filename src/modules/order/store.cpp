@@ -64,7 +64,7 @@ std::optional<Stored> stored_of(std::optional<ShownRow>&& row) {
 constexpr auto listed = db::shared(R"(SELECT number, state, document, saga_id, version, placed_ms FROM shop_order
                                       WHERE id < :before AND (cast(:customer as text) IS NULL OR customer_id = :customer) AND (cast(:state as text) IS NULL OR state = :state)
                                         AND (cast(:number as text) IS NULL OR number = :number) AND (cast(:email as text) IS NULL OR email = :email) )"_part);
-constexpr auto newest_first = db::shared(" ORDER BY id DESC LIMIT :limit"_part);
+constexpr auto newest_first = " ORDER BY id DESC LIMIT :limit"_part;
 
 }  // namespace
 

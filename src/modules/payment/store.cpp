@@ -22,7 +22,7 @@ BOOST_DESCRIBE_STRUCT(Count, (), (violations, example))
 // An optional filter keeps SQLite from an index, so that an order that is asked for stands once more, by itself.
 constexpr auto listed = db::shared(R"(SELECT id, cart_id, order_id, provider, token, return_url, state, operation_key, cancel_asked, amount, currency, authorized, captured, refunded, refunding, decline_code, action_url, version, created_ms
                                       FROM payment WHERE id < :before AND (cast(:state as text) IS NULL OR state = :state) AND (cast(:order_id as text) IS NULL OR order_id = :order_id) )"_part);
-constexpr auto newest_first = db::shared(" ORDER BY id DESC LIMIT :limit"_part);
+constexpr auto newest_first = " ORDER BY id DESC LIMIT :limit"_part;
 
 AuditFinding finding(std::string check, Count&& count) { return {std::move(check), count.violations, std::move(count.example)}; }
 

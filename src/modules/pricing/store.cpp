@@ -25,7 +25,7 @@ BOOST_DESCRIBE_STRUCT(VersionRow, (), (sku, version))
 // An optional filter keeps SQLite from an index, so that a SKU that is asked for stands once more, by itself.
 constexpr auto priced = db::shared(R"(SELECT s.sku, s.version FROM priced_sku AS s WHERE s.sku > :after AND (cast(:sku as text) IS NULL OR s.sku = :sku)
                                         AND EXISTS (SELECT 1 FROM price AS p WHERE p.sku = s.sku) )"_part);
-constexpr auto by_sku = db::shared(" ORDER BY s.sku LIMIT :limit"_part);
+constexpr auto by_sku = " ORDER BY s.sku LIMIT :limit"_part;
 
 struct TaxRow {
   TaxId id;

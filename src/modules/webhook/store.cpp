@@ -6,7 +6,7 @@ namespace {
 // An optional filter keeps SQLite from an index, so that an endpoint that is asked for stands once more, by itself.
 constexpr auto deliveries = db::shared(R"(SELECT id, endpoint_id, event_id, event_type, state, attempts, status, failure, created_ms, ended_ms FROM webhook_delivery
                                           WHERE id < :before AND (cast(:endpoint as text) IS NULL OR endpoint_id = :endpoint) AND (cast(:state as text) IS NULL OR state = :state) )"_part);
-constexpr auto newest_first = db::shared(" ORDER BY id DESC LIMIT :limit"_part);
+constexpr auto newest_first = " ORDER BY id DESC LIMIT :limit"_part;
 
 }  // namespace
 
