@@ -16,8 +16,8 @@ namespace {
 class File {
  public:
   File(const std::filesystem::path& path, int flags) : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
-  File(File&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  File& operator=(File&&) = delete;
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
   ~File() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
@@ -30,9 +30,9 @@ class File {
     }
     return descriptor_ >= 0;
   }
-  // On its way to the disk, though not confirmed: sync() has less to wait for. Where that cannot be had, nothing is lost.
-  void begin_sync() { ::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE); }
   bool sync() { return descriptor_ >= 0 && ::fsync(descriptor_) == 0; }
+  // Everything that was written to its file system since it was opened, by whomever.
+  bool sync_all() { return descriptor_ >= 0 && ::syncfs(descriptor_) == 0; }
 
  private:
   int descriptor_;
@@ -42,7 +42,7 @@ std::string failed(std::string_view what) { return fmt::format("{}: {}", what, s
 
 }  // namespace
 
-// All are written before the first is waited for, so that the disk has them together.
+// All are written and then confirmed together: a file that is synchronised by itself has the disk empty its cache.
 std::vector<std::string> write_to_folder(const std::filesystem::path& folder, std::span<const Message> messages) {
   std::error_code error;
   if (std::filesystem::create_directories(folder, error)) ::chmod(folder.c_str(), 0700);
@@ -51,23 +51,17 @@ std::vector<std::string> write_to_folder(const std::filesystem::path& folder, st
   if (!error) std::filesystem::create_directory(parts, error);
   if (error) return std::vector(messages.size(), fmt::format("the folder for mails cannot be made: {}", error.message()));
   const auto temporary = [&](const Message& message) { return parts / message.id; };
+  File place(folder, O_RDONLY | O_DIRECTORY);  // opened before, so that it hears of everything that could not be written
   std::vector<std::string> failures(messages.size());
-  std::vector<File> files;
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    auto& file = files.emplace_back(temporary(messages[i]), O_WRONLY | O_CREAT | O_TRUNC);
-    if (file.write_all(to_mime(messages[i])))
-      file.begin_sync();
-    else
-      failures[i] = failed("a mail cannot be written");
+    File file(temporary(messages[i]), O_WRONLY | O_CREAT | O_TRUNC);
+    // One alone has nobody to share with, and need not wait for what others write.
+    if (!file.write_all(to_mime(messages[i])) || (messages.size() == 1 && !file.sync())) failures[i] = failed("a mail cannot be written");
   }
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (!failures[i].empty()) continue;
-    if (!files[i].sync())
-      failures[i] = failed("a mail cannot be written");
-    else if (::rename(temporary(messages[i]).c_str(), (folder / (messages[i].id + ".eml")).c_str()) != 0)
-      failures[i] = failed("a mail cannot be renamed");
-  }
-  if (!File(folder, O_RDONLY | O_DIRECTORY).sync()) return std::vector(messages.size(), failed("the folder for mails cannot be synchronised"));
+  if (messages.size() > 1 && !place.sync_all()) return std::vector(messages.size(), failed("the folder for mails cannot be synchronised"));
+  for (std::size_t i = 0; i < messages.size(); ++i)
+    if (failures[i].empty() && ::rename(temporary(messages[i]).c_str(), (folder / (messages[i].id + ".eml")).c_str()) != 0) failures[i] = failed("a mail cannot be renamed");
+  if (!place.sync()) return std::vector(messages.size(), failed("the folder for mails cannot be synchronised"));
   return failures;
 }
 
