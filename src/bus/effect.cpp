@@ -112,7 +112,7 @@ bool Effects::take_due() {
   if (std::ranges::any_of(handlers_, [this](const auto& one) { return one.second.perform_together && !has_room_for(one.first); })) return false;
   // Mostly there is nothing, and a look costs no commit.
   const auto is_due = [](Tx& tx) { return tx.get<std::int64_t>("SELECT count(*) AS n FROM (SELECT 1 FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now LIMIT 1) AS first"_sql, tx.now()) > 0; };
-  if (!database_.read(call(), is_due)) return false;
+  if (!database_.read_once(call(), is_due)) return false;
   const auto due = database_.write(call(), [&](Tx& tx) {
     auto rows = tx.list<Due>(db::one_of(R"(UPDATE effect SET attempts = attempts + 1, lease_until_ms = :lease
                                            WHERE id IN (SELECT id FROM effect WHERE state = 'due' AND due_ms <= :now AND lease_until_ms <= :now ORDER BY due_ms LIMIT 50)

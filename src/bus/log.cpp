@@ -47,7 +47,7 @@ void Log::append(Tx& tx, std::string_view name, std::string_view aggregate, std:
                VALUES (:id, :name, :aggregate, :version, :time_ms, :actor, :trace, :data))"_postgresql,
             event);
   failpoint::reach("log.appended", database_.module());
-  tx.after_commit([this] { wake(); });
+  tx.after_commit([this] { sequencer_ ? sequencer_() : wake(); });
 }
 
 void Log::wake() {
@@ -73,7 +73,7 @@ void Log::when_appended(std::int64_t position, std::move_only_function<void()> r
 }
 
 std::vector<Event> Log::read_after(std::int64_t position, std::size_t count_max) {
-  auto events = database_.read(reading(), [&](Tx& tx) {
+  auto events = database_.read_once(reading(), [&](Tx& tx) {
     return tx.list<Event>(R"(SELECT position, id, name, aggregate, version, time_ms, actor, trace, data FROM event_log
                              WHERE position > :position ORDER BY position LIMIT :count)"_sql,
                           position, count_max);
@@ -113,7 +113,7 @@ Log::Extent Log::extent() {
 
 bool Log::sequence() {
   if (database_.engine() != Engine::postgresql) return false;
-  const auto waiting = database_.read(reading(), [](Tx& tx) {
+  const auto waiting = database_.read_once(reading(), [](Tx& tx) {
     return tx.get<std::int64_t>("SELECT count(*) AS waiting FROM (SELECT 1 FROM event_staging LIMIT 1) AS one"_postgresql);
   });
   if (waiting == 0) return false;

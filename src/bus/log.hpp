@@ -35,6 +35,8 @@ class Log final : public db::EventSink, public Source {
   void when_appended(std::int64_t position, std::move_only_function<void()> ready);
   // Something may have been added, here or by another instance.
   void wake();
+  // PostgreSQL: what is appended is nothing to read before it has its position, and wakes only what calls sequence(). Set before the lanes start.
+  void set_sequencer(std::function<void()> sequencer) { sequencer_ = std::move(sequencer); }
   // Called when events got their positions here, so that other instances can be told. Set before the lanes start.
   void set_tell(std::function<void()> tell) { tell_ = std::move(tell); }
 
@@ -71,6 +73,7 @@ class Log final : public db::EventSink, public Source {
   Archive archive_;
   std::map<std::string, EventKind, std::less<>> kinds_;
   std::vector<std::function<void()>> wakes_;  // complete before the lanes start
+  std::function<void()> sequencer_;
   std::function<void()> tell_;
   std::mutex waiting_mutex_;
   std::vector<std::move_only_function<void()>> waiting_;

@@ -18,7 +18,7 @@ constexpr Timestamp tend_ms = 60'000;
 constexpr Timestamp measure_ms = 15'000;
 constexpr Timestamp key_kept_ms = 24 * 3600'000;
 // Events that come one after the other are taken together: each taking is a commit. The first is taken at once.
-constexpr auto between_takings = std::chrono::milliseconds(20);
+constexpr auto between_takings = std::chrono::milliseconds(50);
 
 std::filesystem::path archive_of(const Platform& platform, const std::string& module) {
   return (platform.events.archive.empty() ? platform.database.folder / "archive" : platform.events.archive) / module;
@@ -54,7 +54,7 @@ Node::Node(Platform& platform, std::string module)
   constexpr std::chrono::milliseconds at_once{0};
   auto sequence = work("sequencer", at_once, [this] { return log.sequence(); });
   if (db.engine() == Engine::postgresql) {
-    log.on_append(std::move(sequence));
+    log.set_sequencer(std::move(sequence));
     log.set_tell([this] {
       if (started_) notifier_->notify(this->module());
     });

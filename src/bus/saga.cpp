@@ -145,7 +145,7 @@ bool Sagas::try_to_run(const SagaId& id) {
 
 bool Sagas::run_due(std::size_t parallel) {
   const auto call = own_call();
-  auto due = database_.read(call, [&](Tx& tx) {
+  auto due = database_.read_once(call, [&](Tx& tx) {
     return tx.list<Due>("SELECT id, kind, definition, wake_ms FROM saga WHERE state NOT IN ('done', 'compensated') AND wake_ms <= :now AND lease_until_ms <= :now ORDER BY wake_ms LIMIT 200"_sql, call.now);
   });
   std::erase_if(due, [&](const Due& one) { return may_be_newer(one.kind, one.definition) && !is_orphaned(one.wake_ms, call.now); });

@@ -19,8 +19,7 @@ void check_owner(const Call& call, const store::CartRow& cart, const std::string
   if (!may) throw Problem::not_found("cart", cart.id.view());
 }
 
-store::CartRow owned(Tx& tx, const Call& call, const CartKey& key) {
-  auto cart = store::find_cart(tx, key.id);
+store::CartRow owned(std::optional<store::CartRow> cart, const Call& call, const CartKey& key) {
   if (!cart || cart->expires_ms < call.now) throw Problem::not_found("cart", key.id.view());
   check_owner(call, *cart, key.token);
   return std::move(*cart);
@@ -51,7 +50,7 @@ Carts::New Carts::create(const Call& call, const CreateCart& wanted) {
 
 Carts::Content Carts::load(const Call& call, const CartKey& key) {
   return node_.db.read(call, [&](Tx& tx) {
-    Content content{owned(tx, call, key), {}};
+    Content content{owned(store::find_cart(tx, key.id), call, key), {}};
     content.lines = store::list_lines(tx, key.id);
     return content;
   });
@@ -74,8 +73,9 @@ Cart Carts::write(const Call& call, const CartKey& key, const std::function<void
   std::optional<Content> after;
   node_.db.write(call, [&](Tx& tx) {
     after.reset();
-    const bool is_open = store::touch(tx, key.id);
-    Content content{owned(tx, call, key), store::list_lines(tx, key.id)};
+    auto touched = store::touch(tx, key.id);
+    const bool is_open = touched.has_value();
+    Content content{owned(is_open ? std::move(touched) : store::find_cart(tx, key.id), call, key), store::list_lines(tx, key.id)};
     if (!is_open) throw Problem::conflict("cart_completed", "The cart was completed and cannot be changed any more.");
     if (key.version && *key.version != content.cart.version - 1) throw Problem::precondition_failed("The cart has changed since you read it; read it again and repeat your change.");
     keep(tx, content.cart);
@@ -150,7 +150,7 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
   if (lines.empty() || lines.size() > batch_max) throw Problem::invalid("too_many_lines", fmt::format("Send 1 to {} lines at once.", batch_max), "/lines");
   std::vector<std::string> skus;
   for (const auto& line : lines) skus.push_back(line.sku);
-  const auto cart = node_.db.read_once(call, [&](Tx& tx) { return owned(tx, call, key); });
+  const auto cart = node_.db.read_once(call, [&](Tx& tx) { return owned(store::find_cart(tx, key.id), call, key); });
   const auto variants = variants_of(call, skus);
   Problem unknown = Problem::invalid("unknown_sku", "Some of these are not for sale; see errors.");
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -224,7 +224,7 @@ Cart Carts::claim(const Call& call, const CartKey& key) {
   const auto customer = auth::UserId::parse(call.actor.id);
   if (!customer) throw Problem::unauthenticated("authentication_required", "Sign in to take over the cart.");
   node_.db.write(call, [&](Tx& tx) {
-    auto cart = owned(tx, call, key);
+    auto cart = owned(store::find_cart(tx, key.id), call, key);
     if (cart.customer_id == customer) return;
     if (!store::touch(tx, key.id)) throw Problem::conflict("cart_completed", "The cart was completed and cannot be taken over.");
     cart.customer_id = customer;

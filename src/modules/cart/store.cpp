@@ -14,7 +14,12 @@ std::optional<CartRow> find_cart(Tx& tx, const CartId& id) {
                           id);
 }
 
-bool touch(Tx& tx, const CartId& id) { return tx.exec("UPDATE cart SET version = version + 1 WHERE id = :id AND state = 'open' AND expires_ms >= :now"_sql, id, tx.now()) == 1; }
+std::optional<CartRow> touch(Tx& tx, const CartId& id) {
+  return tx.find<CartRow>(R"(UPDATE cart SET version = version + 1 WHERE id = :id AND state = 'open' AND expires_ms >= :now
+                             RETURNING id, token_hash, state, customer_id, channel, language, currency, email, shipping_address, billing_address, delivery_method_id,
+                                       coalesce(order_id, '') AS order_id, version, created_ms, expires_ms)"_sql,
+                          id, tx.now());
+}
 
 void keep_until(Tx& tx, const CartId& id, Timestamp expires_ms) { tx.exec("UPDATE cart SET expires_ms = :expires WHERE id = :id"_sql, expires_ms, id); }
 

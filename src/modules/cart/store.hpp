@@ -37,7 +37,7 @@ BOOST_DESCRIBE_STRUCT(LineRow, (), (id, cart_id, position, sku, quantity, seen_u
 
 void insert_cart(Tx& tx, const CartRow& cart);
 std::optional<CartRow> find_cart(Tx& tx, const CartId& id);
-bool touch(Tx& tx, const CartId& id);  // takes the cart's row and raises its version; false where it is not open or has expired
+std::optional<CartRow> touch(Tx& tx, const CartId& id);  // takes the cart's row and raises its version; nothing where it is not open or has expired
 void keep_until(Tx& tx, const CartId& id, Timestamp expires_ms);
 void update_cart(Tx& tx, const CartRow& cart);               // everything but version and state
 bool complete(Tx& tx, const CartId& id, const std::string& order_id, Timestamp expires_ms);

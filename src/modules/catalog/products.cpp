@@ -141,7 +141,7 @@ std::vector<Product> Products::export_page(const Call& call, const ExportProduct
 
 std::vector<std::string> Products::find_skus(const Call& call, const FindSkus& wanted) {
   check_count(wanted.skus);
-  return node_.db.read(call, [&](Tx& tx) { return store::find_skus(tx, {wanted.skus}); });
+  return node_.db.read_once(call, [&](Tx& tx) { return store::find_skus(tx, {wanted.skus}); });
 }
 
 std::vector<SellableVariant> Products::find_variants(const Call& call, const FindVariants& wanted) {
@@ -156,7 +156,7 @@ std::vector<SellableVariant> Products::find_variants(const Call& call, const Fin
       others.value.push_back(sku);
   }
   if (!others.value.empty())
-    for (auto& variant : node_.db.read(call, [&](Tx& tx) { return store::find_variants(tx, others); })) {
+    for (auto& variant : node_.db.read_once(call, [&](Tx& tx) { return store::find_variants(tx, others); })) {
       sellable_.keep(generation, variant.sku, variant);
       variants.emplace(variant.sku, std::move(variant));
     }

@@ -27,14 +27,9 @@ struct SellableRow {
   db::Json<ProductTexts> texts;
   db::Json<std::map<std::string, std::string>> option_values;
   std::int64_t weight_g = 0;
+  db::Json<std::vector<CategoryId>> category_ids;
 };
-BOOST_DESCRIBE_STRUCT(SellableRow, (), (sku, product_id, state, texts, option_values, weight_g))
-
-struct CategoryAbove {
-  ProductId product_id;
-  CategoryId id;
-};
-BOOST_DESCRIBE_STRUCT(CategoryAbove, (), (product_id, id))
+BOOST_DESCRIBE_STRUCT(SellableRow, (), (sku, product_id, state, texts, option_values, weight_g, category_ids))
 
 ProductRow row_of(const Product& p) { return {p.id, p.handle, p.state, {p.texts}, {p.options}, {p.media}, p.version, p.created_ms, p.updated_ms}; }
 
@@ -130,28 +125,24 @@ std::vector<std::string> find_skus(Tx& tx, const db::Json<std::vector<std::strin
   return found;
 }
 
-// Each product's categories, and those above them, from its first.
+// With each product's categories, and those above them, from its first. One statement, since that is one round trip.
 std::vector<SellableVariant> find_variants(Tx& tx, const db::Json<std::vector<std::string>>& skus) {
-  auto rows = tx.list<SellableRow>(db::one_of(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
-                                                 FROM json_each(:skus) AS wanted CROSS JOIN variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = wanted.value)"_sqlite,
-                                              R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g
-                                                 FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb)))))"_postgresql),
-                                   skus);
-  db::Json<std::vector<std::string>> products;
-  for (const auto& row : rows) products.value.push_back(row.product_id.str());
-  std::map<ProductId, std::vector<CategoryId>> categories;
-  for (auto& above : tx.list<CategoryAbove>(db::one_of(R"(WITH RECURSIVE above (product_id, id, main, depth) AS (
-                                                            SELECT product_id, category_id, position, 0 FROM product_category WHERE product_id IN (SELECT value FROM json_each(:products))
-                                                            UNION ALL SELECT above.product_id, c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
-                                                          SELECT product_id, id FROM above ORDER BY product_id, main, depth)"_sqlite,
-                                                       R"(WITH RECURSIVE above (product_id, id, main, depth) AS (
-                                                            SELECT product_id, category_id, position, 0 FROM product_category WHERE product_id = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:products as jsonb))))
-                                                            UNION ALL SELECT above.product_id, c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
-                                                          SELECT product_id, id FROM above ORDER BY product_id, main, depth)"_postgresql),
-                                            products))
-    categories[above.product_id].push_back(above.id);
   std::vector<SellableVariant> variants;
-  for (auto& row : rows) variants.push_back({std::move(row.sku), row.product_id, row.state, std::move(row.texts.value), std::move(row.option_values.value), row.weight_g, categories[row.product_id]});
+  for (auto& row : tx.list<SellableRow>(
+           db::one_of(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g,
+                           (WITH RECURSIVE above (id, main, depth) AS (
+                              SELECT category_id, position, 0 FROM product_category WHERE product_id = v.product_id
+                              UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
+                            SELECT json_group_array(id) FROM (SELECT id FROM above ORDER BY main, depth)) AS category_ids
+                         FROM json_each(:skus) AS wanted CROSS JOIN variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = wanted.value)"_sqlite,
+                      R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g,
+                           (WITH RECURSIVE above (id, main, depth) AS (
+                              SELECT category_id, position, 0 FROM product_category WHERE product_id = v.product_id
+                              UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
+                            SELECT coalesce(json_agg(id ORDER BY main, depth), '[]') FROM above) AS category_ids
+                         FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb)))))"_postgresql),
+           skus))
+    variants.push_back({std::move(row.sku), row.product_id, row.state, std::move(row.texts.value), std::move(row.option_values.value), row.weight_g, std::move(row.category_ids.value)});
   return variants;
 }
 

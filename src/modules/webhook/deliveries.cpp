@@ -39,9 +39,13 @@ Deliveries::Deliveries(bus::Node& node, outbound::SenderOptions options) : node_
   });
 }
 
-void Deliveries::queue(Tx& tx, const bus::Event& event) {
+std::vector<store::EndpointRow> Deliveries::list_listening(const Call& call) {
+  return node_.db.read_once(call, [](Tx& tx) { return store::list_active_endpoints(tx); });
+}
+
+void Deliveries::queue(Tx& tx, const bus::Event& event, const std::vector<store::EndpointRow>& listening) {
   std::string body;
-  for (const auto& endpoint : store::list_active_endpoints(tx)) {
+  for (const auto& endpoint : listening) {
     if (!wants(endpoint.events.value, event.name)) continue;
     if (body.empty()) body = json::to_text(bus::cloud_event_of(event));
     const auto id = DeliveryId::make(tx.now());

@@ -5,6 +5,10 @@
 
 namespace polyshop::webhook {
 
+namespace store {
+struct EndpointRow;
+}
+
 using DeliveryId = Id<"whd">;
 
 enum class DeliveryState { pending, delivered, failed };
@@ -54,7 +58,9 @@ class Deliveries {
  public:
   Deliveries(bus::Node& node, outbound::SenderOptions options);
 
-  void queue(Tx& tx, const bus::Event& event);
+  // Who may want to hear of events that have come by now.
+  std::vector<store::EndpointRow> list_listening(const Call& call);
+  void queue(Tx& tx, const bus::Event& event, const std::vector<store::EndpointRow>& listening);
   Delivery redeliver(const Call& call, const DeliveryId& id);
   DeliveryDetail get(const Call& call, const DeliveryId& id);
   http::Listed<Delivery> list(const Call& call, const ListDeliveries& wanted);

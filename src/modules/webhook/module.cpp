@@ -1,5 +1,7 @@
 #include "module.hpp"
 
+#include "store.hpp"
+
 namespace polyshop::webhook {
 namespace {
 
@@ -18,9 +20,14 @@ void Module::tell_of(const std::vector<bus::Node*>& sources) {
   for (auto* source : sources) {
     if (source->log.kinds().empty()) continue;
     auto& events = node_.subscribe(*source, bus::From::head);
+    // Asked for once for all events that are taken together, which one thread does at a time.
+    const auto listening = std::make_shared<std::vector<store::EndpointRow>>();
     for (const auto& [type, kind] : source->log.kinds()) {
       endpoints_.know(type);
-      events.handle(type, {nullptr, [this](Tx& tx, const bus::Event& event, const std::any&) { deliveries_.queue(tx, event); }});
+      bus::Subscription::Handler handler;
+      handler.prepare_all = [this, listening](const Call& call, const std::vector<const bus::Event*>&) { *listening = deliveries_.list_listening(call); };
+      handler.apply = [this, listening](Tx& tx, const bus::Event& event, const std::any&) { deliveries_.queue(tx, event, *listening); };
+      events.handle(type, std::move(handler));
     }
   }
 }
