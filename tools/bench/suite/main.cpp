@@ -46,8 +46,7 @@ struct Line {
   std::filesystem::path out;
   std::int64_t products = 1'000;
   std::filesystem::path folder;
-  std::string scenario;
-  bool without_cache = false;
+  Profiled profiled;
 };
 
 void write(const std::filesystem::path& file, const std::string& text) {
@@ -133,10 +132,10 @@ int fill(const Line& line) {
 }
 
 int draw_profile(const Line& line) {
-  load::scenario_named(line.scenario);
+  if (line.profiled.scenario != import_scenario) load::scenario_named(line.profiled.scenario);
   load::pin_to({generator_processor});
   Bench bench(line.options);
-  profile(bench, line.scenario, !line.without_cache, line.out.empty() ? std::filesystem::path(line.scenario + ".svg") : line.out);
+  profile(bench, line.profiled, line.out.empty() ? std::filesystem::path(line.profiled.scenario + ".svg") : line.out);
   return 0;
 }
 
@@ -167,11 +166,14 @@ int run(int argc, char** argv) {
   filling->add_option("FOLDER", line.folder, "Where it is put")->required();
   filling->callback([&] { command = fill; });
 
-  auto* profiling = app.add_subcommand("profile", "Draw where the server's time goes in a scenario of shopload, as a flame graph");
-  profiling->add_option("SCENARIO", line.scenario, "product, list, search, checkout, ... as shopload knows them")->required();
-  profiling->add_option("--seconds", line.options.seconds, "How long to record")->capture_default_str();
+  auto* profiling = app.add_subcommand("profile", "Draw where time goes in a scenario of shopload, or in an import, as a flame graph");
+  profiling->add_option("SCENARIO", line.profiled.scenario, "product, list, search, checkout, ... as shopload knows them, or import")->required();
+  profiling->add_option("--seconds", line.options.seconds, "How long to record a scenario")->capture_default_str();
   profiling->add_option("--shoppers", line.options.shoppers, "Connections")->capture_default_str();
-  profiling->add_flag("--without-cache", line.without_cache, "With the response cache off");
+  profiling->add_option("--rate", line.profiled.rate, "Offer so many visits a second, in the place of a closed loop");
+  profiling->add_option("--products", line.profiled.products, "In the shop: 1,000 unless given, and 50,000 that are imported")->check(CLI::Range(1'000, 10'000'000));
+  profiling->add_flag("--postgresql", line.profiled.is_on_postgresql, "On PostgreSQL, and its time beside the shop's");
+  profiling->add_flag_callback("--without-cache", [&] { line.profiled.uses_cache = false; }, "With the response cache off");
   profiling->add_option("--out", line.out, "The drawing; SCENARIO.svg unless given");
   profiling->callback([&] { command = draw_profile; });
   return live::run_tool(app, argc, argv, "bench", exit_failed, [&] { return command(line); });

@@ -73,6 +73,7 @@ TracedStatement statement_of(const std::vector<std::string>& fields, Texts& text
 
 // Of one connection: the jobs of a group are committed together, unless all of it is rolled back.
 struct Open {
+  bool has_begun = false;
   std::vector<TracedTransaction> done;
   TracedTransaction current;
 };
@@ -101,9 +102,11 @@ Trace read_trace(const std::filesystem::path& file, std::uintmax_t from) {
     here.current.where = fields.at(1);
     if (letter == 'Q') {
       here.current.statements.push_back(statement_of(fields, texts));
+      if (!here.has_begun) all.push_back(std::exchange(here.current, {}));  // a single statement, which is a transaction of its own
       continue;
     }
     const auto& text = fields.at(2);
+    if (text.starts_with("BEGIN")) here.has_begun = true;
     if (text.starts_with("RELEASE")) here.done.push_back(std::exchange(here.current, {}));
     if (text.starts_with("ROLLBACK TO") || text.starts_with("SAVEPOINT")) here.current = {};
     if (text == "ROLLBACK") here = {};

@@ -65,8 +65,7 @@ void write(const std::string& line) {
   auto& all = state();
   std::fwrite(line.data(), 1, line.size(), all.out);
   std::fputc('\n', all.out);
-  // At the end of a transaction, so that whoever waits for the shop to be idle sees what it did.
-  if (line.front() == 'C') std::fflush(all.out);
+  std::fflush(all.out);  // so that whoever waits for the shop to be idle sees what it did
 }
 
 std::string line_of(char letter, const void* connection, const std::string& where) {
