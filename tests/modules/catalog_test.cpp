@@ -137,11 +137,11 @@ TEST_CASE("categories form a tree") {
       const auto tools = catalog.create_category(ground.as_system(), {garden.id, {}, {{"en", {Text<1, 200>("Tools")}}}, {}});
       const auto gifts = catalog.create_category(ground.as_system(), {{}, {}, {{"en", {Text<1, 200>("Gifts")}}}, {}});
       auto wanted = shirt();
-      wanted.category_ids = std::vector{gifts.id, tools.id};
+      wanted.category_ids = std::vector{tools.id, gifts.id};
       catalog.create_product(ground.as_system(), wanted);
       const auto found = catalog.find_variants(ground.as_system(), {{"SHIRT-S", "SHIRT-S", "NONE"}});
       REQUIRE(found.size() == 1);
-      CHECK(found[0].category_ids == std::vector{gifts.id, tools.id, garden.id});  // the product's own order, each with what lies above it
+      CHECK(found[0].category_ids == std::vector{tools.id, garden.id, gifts.id});  // the product's own order, each with what lies above it
       CHECK(catalog.find_skus(ground.as_system(), {{"SHIRT-S", "shirt-s", "NONE", "SHIRT-M", "SHIRT-S", "SHIRT-L"}}) == std::vector<std::string>{"SHIRT-M", "SHIRT-S"});
       CHECK(catalog.find_skus(ground.as_system(), {}).empty());
       const auto call = ground.as_staff({"catalog.write"});
