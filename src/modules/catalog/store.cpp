@@ -139,7 +139,7 @@ std::vector<SellableVariant> find_variants(Tx& tx, const db::Json<std::vector<st
                            (WITH RECURSIVE above (id, main, depth) AS (
                               SELECT category_id, position, 0 FROM product_category WHERE product_id = v.product_id
                               UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
-                            SELECT coalesce(json_agg(id ORDER BY main, depth), '[]') FROM above) AS category_ids
+                            SELECT coalesce(jsonb_agg(id ORDER BY main, depth), '[]') FROM above) AS category_ids
                          FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb)))))"_postgresql),
            skus))
     variants.push_back({std::move(row.sku), row.product_id, row.state, std::move(row.texts.value), std::move(row.option_values.value), row.weight_g, std::move(row.category_ids.value)});
