@@ -9,6 +9,11 @@ namespace {
 
 constexpr int disk_mib = 512;
 
+// Mails lie elsewhere: what confirms them confirms everything on their file system (decision 24), and would stand in for what commits owe.
+Target::Options selling_on(const LoopDisk& disk, const live::Folder& folder, const Run& run) {
+  return {.program = run.program, .data = disk.path() / "shop", .settings = {{"POLYSHOP_NOTIFICATION_FOLDER", (folder.path() / "mail").string()}}};
+}
+
 // Lets customers buy for a moment, cuts the power, and brings the machine back, without the shop.
 void cut_while_selling(LoopDisk& disk, Target& target, Ledger& ledger, Random& random, std::uint64_t seed, int round) {
   Load load(target.port(), [&] { return target.staff(); }, ledger, 8, seed, round);
@@ -29,7 +34,7 @@ void cut_power(Run& run) {
     LoopDisk disk(disk_mib);
     const live::Folder folder("polyshop-attack");
     Ledger ledger(folder.path() / "ledger");
-    Target target({.program = run.program, .data = disk.path() / "shop"});
+    Target target(selling_on(disk, folder, run));
     Random random(run.seed);
     const auto rounds = run.rounds_of(3, 100);
     for (int round = 1; round <= rounds; ++round) {
@@ -50,7 +55,7 @@ void cut_power(Run& run) {
     LoopDisk disk(disk_mib);
     const live::Folder folder("polyshop-attack");
     Ledger ledger(folder.path() / "ledger");
-    Target target({.program = run.program, .data = disk.path() / "shop"});
+    Target target(selling_on(disk, folder, run));
     target.crash();
     target.start("sqlite.synchronous_normal=on");
     Random random(run.seed);

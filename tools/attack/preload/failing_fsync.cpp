@@ -20,3 +20,4 @@ int sync_with(const char* name, int file) {
 
 extern "C" int fsync(int file) { return sync_with("fsync", file); }
 extern "C" int fdatasync(int file) { return sync_with("fdatasync", file); }
+extern "C" int syncfs(int file) { return sync_with("syncfs", file); }
