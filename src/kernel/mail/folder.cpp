@@ -52,13 +52,13 @@ std::vector<std::string> write_to_folder(const std::filesystem::path& folder, st
   if (error) return std::vector(messages.size(), fmt::format("the folder for mails cannot be made: {}", error.message()));
   const auto temporary = [&](const Message& message) { return parts / message.id; };
   File place(folder, O_RDONLY | O_DIRECTORY);  // opened before, so that it hears of everything that could not be written
+  const bool is_alone = messages.size() <= 1;  // it has nobody to share with, and need not wait for what others write
   std::vector<std::string> failures(messages.size());
   for (std::size_t i = 0; i < messages.size(); ++i) {
     File file(temporary(messages[i]), O_WRONLY | O_CREAT | O_TRUNC);
-    // One alone has nobody to share with, and need not wait for what others write.
-    if (!file.write_all(to_mime(messages[i])) || (messages.size() == 1 && !file.sync())) failures[i] = failed("a mail cannot be written");
+    if (!file.write_all(to_mime(messages[i])) || (is_alone && !file.sync())) failures[i] = failed("a mail cannot be written");
   }
-  if (messages.size() > 1 && !place.sync_all()) return std::vector(messages.size(), failed("the folder for mails cannot be synchronised"));
+  if (!is_alone && !place.sync_all()) return std::vector(messages.size(), failed("the folder for mails cannot be synchronised"));
   for (std::size_t i = 0; i < messages.size(); ++i)
     if (failures[i].empty() && ::rename(temporary(messages[i]).c_str(), (folder / (messages[i].id + ".eml")).c_str()) != 0) failures[i] = failed("a mail cannot be renamed");
   if (!place.sync()) return std::vector(messages.size(), failed("the folder for mails cannot be synchronised"));

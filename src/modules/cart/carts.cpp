@@ -25,6 +25,8 @@ store::CartRow owned(std::optional<store::CartRow> cart, const Call& call, const
   return std::move(*cart);
 }
 
+store::CartRow owned(Tx& tx, const Call& call, const CartKey& key) { return owned(store::find_cart(tx, key.id), call, key); }
+
 void check_address(const customer::Address& address, std::string_view member) {
   if (!customer::is_country(address.country)) throw Problem::invalid("unknown_country", "Send the country as two capitals of ISO 3166-1, such as DE.", fmt::format("/{}/country", member));
 }
@@ -50,7 +52,7 @@ Carts::New Carts::create(const Call& call, const CreateCart& wanted) {
 
 Carts::Content Carts::load(const Call& call, const CartKey& key) {
   return node_.db.read(call, [&](Tx& tx) {
-    Content content{owned(store::find_cart(tx, key.id), call, key), {}};
+    Content content{owned(tx, call, key), {}};
     content.lines = store::list_lines(tx, key.id);
     return content;
   });
@@ -75,7 +77,7 @@ Cart Carts::write(const Call& call, const CartKey& key, const std::function<void
     after.reset();
     auto touched = store::touch(tx, key.id);
     const bool is_open = touched.has_value();
-    Content content{owned(is_open ? std::move(touched) : store::find_cart(tx, key.id), call, key), store::list_lines(tx, key.id)};
+    Content content{is_open ? owned(std::move(touched), call, key) : owned(tx, call, key), store::list_lines(tx, key.id)};
     if (!is_open) throw Problem::conflict("cart_completed", "The cart was completed and cannot be changed any more.");
     if (key.version && *key.version != content.cart.version - 1) throw Problem::precondition_failed("The cart has changed since you read it; read it again and repeat your change.");
     keep(tx, content.cart);
@@ -150,7 +152,7 @@ Cart Carts::add_lines(const Call& call, const CartKey& key, const AddLines& want
   if (lines.empty() || lines.size() > batch_max) throw Problem::invalid("too_many_lines", fmt::format("Send 1 to {} lines at once.", batch_max), "/lines");
   std::vector<std::string> skus;
   for (const auto& line : lines) skus.push_back(line.sku);
-  const auto cart = node_.db.read_once(call, [&](Tx& tx) { return owned(store::find_cart(tx, key.id), call, key); });
+  const auto cart = node_.db.read_once(call, [&](Tx& tx) { return owned(tx, call, key); });
   const auto variants = variants_of(call, skus);
   Problem unknown = Problem::invalid("unknown_sku", "Some of these are not for sale; see errors.");
   for (std::size_t i = 0; i < lines.size(); ++i) {
@@ -224,7 +226,7 @@ Cart Carts::claim(const Call& call, const CartKey& key) {
   const auto customer = auth::UserId::parse(call.actor.id);
   if (!customer) throw Problem::unauthenticated("authentication_required", "Sign in to take over the cart.");
   node_.db.write(call, [&](Tx& tx) {
-    auto cart = owned(store::find_cart(tx, key.id), call, key);
+    auto cart = owned(tx, call, key);
     if (cart.customer_id == customer) return;
     if (!store::touch(tx, key.id)) throw Problem::conflict("cart_completed", "The cart was completed and cannot be taken over.");
     cart.customer_id = customer;

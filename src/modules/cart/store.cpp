@@ -1,6 +1,12 @@
 #include "store.hpp"
 
 namespace polyshop::cart::store {
+namespace {
+
+constexpr auto of_cart = db::shared(R"(id, token_hash, state, customer_id, channel, language, currency, email, shipping_address, billing_address, delivery_method_id,
+                                       coalesce(order_id, '') AS order_id, version, created_ms, expires_ms )"_part);
+
+}  // namespace
 
 void insert_cart(Tx& tx, const CartRow& cart) {
   tx.exec(R"(INSERT INTO cart (id, token_hash, state, customer_id, channel, language, currency, email, shipping_address, billing_address, delivery_method_id, order_id, version, created_ms, expires_ms)
@@ -9,16 +15,11 @@ void insert_cart(Tx& tx, const CartRow& cart) {
 }
 
 std::optional<CartRow> find_cart(Tx& tx, const CartId& id) {
-  return tx.find<CartRow>(R"(SELECT id, token_hash, state, customer_id, channel, language, currency, email, shipping_address, billing_address, delivery_method_id,
-                                    coalesce(order_id, '') AS order_id, version, created_ms, expires_ms FROM cart WHERE id = :id)"_sql,
-                          id);
+  return tx.find<CartRow>(db::sql("SELECT "_part + of_cart + "FROM cart WHERE id = :id"_part), id);
 }
 
 std::optional<CartRow> touch(Tx& tx, const CartId& id) {
-  return tx.find<CartRow>(R"(UPDATE cart SET version = version + 1 WHERE id = :id AND state = 'open' AND expires_ms >= :now
-                             RETURNING id, token_hash, state, customer_id, channel, language, currency, email, shipping_address, billing_address, delivery_method_id,
-                                       coalesce(order_id, '') AS order_id, version, created_ms, expires_ms)"_sql,
-                          id, tx.now());
+  return tx.find<CartRow>(db::sql("UPDATE cart SET version = version + 1 WHERE id = :id AND state = 'open' AND expires_ms >= :now RETURNING "_part + of_cart), id, tx.now());
 }
 
 void keep_until(Tx& tx, const CartId& id, Timestamp expires_ms) { tx.exec("UPDATE cart SET expires_ms = :expires WHERE id = :id"_sql, expires_ms, id); }
@@ -41,9 +42,8 @@ std::int64_t remove_expired(Tx& tx, Timestamp now, std::int64_t limit) {
 }
 
 std::optional<CartRow> find_open_of_customer(Tx& tx, const auth::UserId& customer, const CartId& but_not) {
-  return tx.find<CartRow>(R"(SELECT id, token_hash, state, customer_id, channel, language, currency, email, shipping_address, billing_address, delivery_method_id,
-                                    coalesce(order_id, '') AS order_id, version, created_ms, expires_ms FROM cart
-                             WHERE customer_id = :customer AND state = 'open' AND id <> :but_not AND expires_ms >= :now ORDER BY id DESC LIMIT 1)"_sql,
+  return tx.find<CartRow>(db::sql("SELECT "_part + of_cart + R"(FROM cart
+                                   WHERE customer_id = :customer AND state = 'open' AND id <> :but_not AND expires_ms >= :now ORDER BY id DESC LIMIT 1)"_part),
                           customer, but_not, tx.now());
 }
 

@@ -31,6 +31,13 @@ struct SellableRow {
 };
 BOOST_DESCRIBE_STRUCT(SellableRow, (), (sku, product_id, state, texts, option_values, weight_g, category_ids))
 
+// Each engine has a function of its own that collects what `above` finds.
+constexpr auto sellable = db::shared(
+    R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g,
+         (WITH RECURSIVE above (id, main, depth) AS (
+            SELECT category_id, position, 0 FROM product_category WHERE product_id = v.product_id
+            UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32) )"_part);
+
 ProductRow row_of(const Product& p) { return {p.id, p.handle, p.state, {p.texts}, {p.options}, {p.media}, p.version, p.created_ms, p.updated_ms}; }
 
 CategoryRow row_of(const Category& c) { return {c.id, c.parent_id, c.handle, {c.texts}, c.position, c.version}; }
@@ -129,18 +136,10 @@ std::vector<std::string> find_skus(Tx& tx, const db::Json<std::vector<std::strin
 std::vector<SellableVariant> find_variants(Tx& tx, const db::Json<std::vector<std::string>>& skus) {
   std::vector<SellableVariant> variants;
   for (auto& row : tx.list<SellableRow>(
-           db::one_of(R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g,
-                           (WITH RECURSIVE above (id, main, depth) AS (
-                              SELECT category_id, position, 0 FROM product_category WHERE product_id = v.product_id
-                              UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
-                            SELECT json_group_array(id) FROM (SELECT id FROM above ORDER BY main, depth)) AS category_ids
-                         FROM json_each(:skus) AS wanted CROSS JOIN variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = wanted.value)"_sqlite,
-                      R"(SELECT v.sku, v.product_id, p.state, p.texts, v.option_values, v.weight_g,
-                           (WITH RECURSIVE above (id, main, depth) AS (
-                              SELECT category_id, position, 0 FROM product_category WHERE product_id = v.product_id
-                              UNION ALL SELECT c.parent_id, above.main, above.depth + 1 FROM above JOIN category AS c ON c.id = above.id WHERE c.parent_id IS NOT NULL AND above.depth < 32)
-                            SELECT coalesce(jsonb_agg(id ORDER BY main, depth), '[]') FROM above) AS category_ids
-                         FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb)))))"_postgresql),
+           db::one_of(db::sqlite(sellable + R"(SELECT json_group_array(id) FROM (SELECT id FROM above ORDER BY main, depth)) AS category_ids
+                                               FROM json_each(:skus) AS wanted CROSS JOIN variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = wanted.value)"_part),
+                      db::postgresql(sellable + R"(SELECT coalesce(jsonb_agg(id ORDER BY main, depth), '[]') FROM above) AS category_ids
+                                                   FROM variant AS v JOIN product AS p ON p.id = v.product_id WHERE v.sku = ANY (ARRAY(SELECT jsonb_array_elements_text(cast(:skus as jsonb)))))"_part)),
            skus))
     variants.push_back({std::move(row.sku), row.product_id, row.state, std::move(row.texts.value), std::move(row.option_values.value), row.weight_g, std::move(row.category_ids.value)});
   return variants;

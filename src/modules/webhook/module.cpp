@@ -20,7 +20,7 @@ void Module::tell_of(const std::vector<bus::Node*>& sources) {
   for (auto* source : sources) {
     if (source->log.kinds().empty()) continue;
     auto& events = node_.subscribe(*source, bus::From::head);
-    // Asked for once for all events that are taken together, which one thread does at a time.
+    // Asked for once for all events of a kind that are taken together, which one thread does at a time.
     const auto listening = std::make_shared<std::vector<store::EndpointRow>>();
     for (const auto& [type, kind] : source->log.kinds()) {
       endpoints_.know(type);

@@ -72,9 +72,10 @@ Recorded record_import(Bench& bench, const Terms& terms, const Profiled& profile
 }
 
 Recorded record_visits(Bench& bench, const Terms& terms, const Profiled& profiled, const std::filesystem::path& samples) {
-  FilledShop shop(terms, bench.folder("profile"), profiled.products.value_or(products_served));
+  const auto products = profiled.products.value_or(products_served);
+  FilledShop shop(terms, bench.folder("profile"), products);
   shop.serve(profiled.uses_cache ? live::Variables{} : without_cache);
-  const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", static_cast<std::size_t>(profiled.products.value_or(products_served)));
+  const auto goods = load::find_goods(shop.port(), *Currency::parse("EUR"), "DE", static_cast<std::size_t>(products));
   auto ground = ground_of(goods, shop);
   ground.only_sku = profiled.scenario == "flash" ? sku_on_sale : "";
   auto load = bench.load_of(profiled.scenario);
